@@ -24,7 +24,7 @@ from synthclin.sampling.sequential import inverse_cdf
 __all__ = ["MarginalCalibration", "calibrate_marginals"]
 
 ROWS = 8_192
-"""Rows sampled: the share of a code in one row of a hundred then has a standard error of .001 at most."""
+"""Rows sampled: the share of a code in one row of a hundred then has a standard error of .001."""
 
 STEPS = 8
 """Corrections of a column at most; each alone is exact where the context changes nothing."""

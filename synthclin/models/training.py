@@ -140,11 +140,11 @@ def train(
 ) -> Training:
     """Train `network` in place on (rows, columns) codes and return the training record.
 
-    With folds, the weights left in the network are the EMA weights of a training on all rows, for the epochs and with
-    the strengths of the highest calibrated out-of-fold likelihood. Else they are the EMA weights of the lowest
-    validation negative log-likelihood, or those of the adversarial fine-tuning if they pass its acceptance test;
-    without a warm-up those of the lowest validation C2ST AUC. The training resumes from
-    the state of `monitor` if there is one.
+    With folds, the weights left in the network are the EMA weights of a training on all rows, for the epochs and
+    with the strengths of the highest calibrated out-of-fold likelihood, and of a wide table with calibrated
+    marginal distributions. Else they are the EMA weights of the lowest validation negative log-likelihood, or those
+    of the adversarial fine-tuning if they pass its acceptance test; without a warm-up those of the lowest
+    validation C2ST AUC. The training resumes from the state of `monitor` if there is one.
 
     Arguments:
         network: untrained.

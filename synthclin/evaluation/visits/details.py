@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StrictInt, StrictStr
 
@@ -14,9 +15,11 @@ from synthclin.evaluation.score import Score, details_of
 from synthclin.language import tr
 from synthclin.wording import number
 
-__all__ = ["VisitColumn", "VisitColumns", "judged", "named_distance", "named_worst"]
+__all__ = ["VisitColumn", "VisitColumns", "beyond_holdout", "judged", "named_distance", "named_worst"]
 
-_BEYOND, _FAR_BEYOND = 0.2, 0.3  # difference of a column beyond that of holdout patients
+Part = TypeVar("Part")
+
+_BEYOND, _FAR_BEYOND = 0.2, 0.3  # difference of a column or part beyond that of holdout patients
 
 
 class VisitColumn(Details):
@@ -103,16 +106,29 @@ def judged(details: Any) -> WorstPart | None:  # noqa: ANN401 (details of severa
         for one in details.columns
         if one.difference is not None and one.reference is not None
     ]
+
+    def reason(worst: VisitColumn) -> Reason:
+        return Reason(
+            tr(
+                "Column '{column}' differs by {value}; holdout patients differ by {reference}.",
+                column=worst.column,
+                value=f"{worst.difference:.2f}",
+                reference=f"{worst.reference:.2f}",
+            ),
+            tr("A column differs more than in holdout patients."),
+        )
+
+    return beyond_holdout(lost, reason)
+
+
+def beyond_holdout(lost: Iterable[tuple[float, Part]], reason: Callable[[Part], Reason]) -> WorstPart | None:
+    """Return the verdict on the part furthest beyond holdout patients; None where none is far.
+
+    Arguments:
+        lost: by how much each part is further from training patients than holdout patients are, and the part.
+        reason: of the verdict on a part.
+    """
     gap, worst = max(lost, key=lambda one: one[0], default=(0.0, None))
     if worst is None or gap <= _BEYOND:
         return None
-    reason = Reason(
-        tr(
-            "Column '{column}' differs by {value}; holdout patients differ by {reference}.",
-            column=worst.column,
-            value=f"{worst.difference:.2f}",
-            reference=f"{worst.reference:.2f}",
-        ),
-        tr("A column differs more than in holdout patients."),
-    )
-    return WorstPart("FAIL" if gap > _FAR_BEYOND else "REVIEW", reason)
+    return WorstPart("FAIL" if gap > _FAR_BEYOND else "REVIEW", reason(worst))

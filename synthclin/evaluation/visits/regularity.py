@@ -13,6 +13,7 @@ from synthclin.evaluation.disclosure import Published, round_to, round_to_or_non
 from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.visits.details import beyond_holdout
 from synthclin.evaluation.visits.pool import AGAINST_PATIENTS, PatientPool
 from synthclin.language import tr
 from synthclin.schema.visit_times import comparable
@@ -31,7 +32,6 @@ __all__ = ["REGULARITY", "Mark", "Regular", "RegularityDetails", "mark_name", "r
 _USUAL = 3  # most frequent gaps
 _WEEK = 7.0
 _CLOSE = 1e-6
-_FAR, _TOO_FAR = 0.2, 0.3  # difference of a mark beyond that of holdout patients
 
 Mark = Literal["planned times", "usual gaps", "whole weeks", "one end"]
 """A mark of regular visits."""
@@ -120,19 +120,19 @@ def _worst(score: Score) -> str:
 def _worst_part(details: RegularityDetails) -> WorstPart | None:
     """Return the verdict on the mark furthest beyond holdout patients."""
     lost = [(one.difference - one.reference, one) for one in details.marks if one.reference is not None]
-    gap, worst = max(lost, key=lambda one: one[0], default=(0.0, None))
-    if worst is None or gap <= _FAR:
-        return None
-    reason = Reason(
-        tr(
-            "{mark}: {synthetic} in synthetic and {real} in training patients.",
-            mark=sentence_case(mark_name(worst)),
-            synthetic=share(worst.synthetic),
-            real=real_share(worst),
-        ),
-        tr("A mark of regular visits differs from that of holdout patients."),
-    )
-    return WorstPart("FAIL" if gap > _TOO_FAR else "REVIEW", reason)
+
+    def reason(worst: Regular) -> Reason:
+        return Reason(
+            tr(
+                "{mark}: {synthetic} in synthetic and {real} in training patients.",
+                mark=sentence_case(mark_name(worst)),
+                synthetic=share(worst.synthetic),
+                real=real_share(worst),
+            ),
+            tr("A mark of regular visits differs from that of holdout patients."),
+        )
+
+    return beyond_holdout(lost, reason)
 
 
 REGULARITY = Kind(

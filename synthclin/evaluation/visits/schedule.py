@@ -14,6 +14,7 @@ from synthclin.evaluation.fidelity.marginals import ks_similarity
 from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import Score, no_baseline
+from synthclin.evaluation.visits.details import beyond_holdout
 from synthclin.evaluation.visits.pool import AGAINST_PATIENTS, PatientPool
 from synthclin.language import tr
 from synthclin.schema.visit_times import comparable
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEDULE", "ScheduleDetails", "SchedulePart", "schedule", "schedule_part_name"]
 
-_FAR, _TOO_FAR = 0.2, 0.3  # agreement of a part below that of holdout patients
 _MOST_PATIENTS = 2_000
 
 What = Literal["visits", "gaps", "follow-up"]
@@ -90,19 +90,19 @@ def _furthest(score: Score) -> str:
 
 def _worst_part(details: ScheduleDetails) -> WorstPart | None:
     lost = [(part.reference - part.value, part) for part in details.parts if part.reference is not None]
-    gap, worst = max(lost, key=lambda one: one[0], default=(0.0, None))
-    if worst is None or gap <= _FAR:
-        return None
-    reason = Reason(
-        tr(
-            "{part}: synthetic patients agree by {value}, holdout patients by {reference}.",
-            part=schedule_part_name(worst),
-            value=f"{worst.value:.2f}",
-            reference=f"{worst.reference:.2f}",
-        ),
-        tr("A part of the schedule agrees less than in holdout patients."),
-    )
-    return WorstPart("FAIL" if gap > _TOO_FAR else "REVIEW", reason)
+
+    def reason(worst: SchedulePart) -> Reason:
+        return Reason(
+            tr(
+                "{part}: synthetic patients agree by {value}, holdout patients by {reference}.",
+                part=schedule_part_name(worst),
+                value=f"{worst.value:.2f}",
+                reference=f"{worst.reference:.2f}",
+            ),
+            tr("A part of the schedule agrees less than in holdout patients."),
+        )
+
+    return beyond_holdout(lost, reason)
 
 
 SCHEDULE = Kind(

@@ -283,10 +283,10 @@ def _grown(
     enough = np.bincount(table[WHO].to_numpy(), minlength=len(index)) >= before + (wanted.visits or 0)
     # A given follow-up may end the visits, and nothing after `until` is asked for; a completion that died otherwise
     # has no possible next visit.
-    settled = np.isfinite(left) | (wanted.visits is not None)
+    finished = np.isfinite(left) | (wanted.visits is not None)
     if wanted.until is not None:
-        settled |= (run.history.time > wanted.until) | (last & (run.history.number >= model.schema.planned.least))
-    good = enough & (run.alive | settled)
+        finished |= (run.history.time > wanted.until) | (last & (run.history.number >= model.schema.planned.least))
+    good = enough & (run.alive | finished)
     good &= _allowed(table, at, trajectories, given, len(index))
     score = np.where(good, 0.0, -np.inf)
     ends = run.history.time + np.nan_to_num(run.patients.slack)

@@ -113,7 +113,7 @@ def complete_visits(
     start = 0
     for part in parts:
         size = len(part.who)
-        part.settle(len(model.variables.lines), dict(enumerate(encoded.codes[start : start + size].unbind(1))))
+        part.decode(len(model.variables.lines), dict(enumerate(encoded.codes[start : start + size].unbind(1))))
         start += size
     cells = pd.concat([pd.DataFrame(part.cells, index=range(len(part.who))) for part in parts], ignore_index=True)
     now = np.concatenate([part.now for part in parts])
@@ -245,7 +245,7 @@ class _Residuals:
         if name not in self.line:
             return None
         j = self.line[name]
-        self.settle(j, sampled)
+        self.decode(j, sampled)
         codec, layout = self.model.rows.encoder_.codecs[name], self.model.rows.encoder_.layout.columns[column]
         told, value = self.told[name.partition(" ")[2]], self.known.values[:, j]
         known = (told == "new") & np.isfinite(value)
@@ -255,10 +255,10 @@ class _Residuals:
         blank = (told != None) & (told != "new")  # noqa: E711 (of each cell)
         return torch.from_numpy(np.where(known, codes, np.where(blank, empty, -1)))
 
-    def settle(self, upto: int, sampled: Mapping[int, Tensor]) -> None:
+    def decode(self, upto: int, sampled: Mapping[int, Tensor]) -> None:
         """Compute the levels, and the first `upto` numbers, from the codes sampled so far."""
         if not self.shared.size:
-            self._settle_levels(sampled)
+            self._decode_levels(sampled)
         model, time = self.model, self.known.time
         for j in range(self.done, upto):
             line, last = model.variables.lines[j], self.history.last[self.who, j]
@@ -280,7 +280,7 @@ class _Residuals:
             self.moved[:, j] = np.where(seen, value - last, 0.0)
         self.done = max(self.done, upto)
 
-    def _settle_levels(self, sampled: Mapping[int, Tensor]) -> None:
+    def _decode_levels(self, sampled: Mapping[int, Tensor]) -> None:
         model, encoder = self.model, self.model.rows.encoder_
         for j, levels in enumerate(model.variables.levels):
             move, new = self._move(levels.name, sampled), np.full(len(self.who), MISSING, dtype=np.int64)
