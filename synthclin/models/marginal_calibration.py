@@ -2,7 +2,7 @@
 
 Each conditional distribution has the right mean over real rows. Sampled rows differ from them: shrunken dependences and
 small errors add up from column to column, and the shares of codes that are sampled drift. Of 280 columns of 362 rows
-they were off by 1.8 % of the rows on average, 11 % in the worst column, and a classifier two-sample test sees that
+they were off by 1.7 % of the rows on average, 11 % in the worst column, and a classifier two-sample test sees that
 before any dependence. One pass in the order of sampling corrects them: the bias of each code is raised by the logarithm
 of its share among training rows over its share among sampled rows, until both agree (iterative proportional fitting:
 Deming & Stephan 1940, doi:10.1214/aoms/1177731829).
