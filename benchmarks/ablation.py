@@ -13,8 +13,8 @@ from unittest import mock
 
 import quality
 
-from synthclin.models import gan
-from synthclin.models.training import plan_for
+from synthclin.models.families import gan
+from synthclin.models.generator.training import plan_for
 
 OFF = {"decay": 1e-4, "potentials": 0, "adversarial": 0, "folds": 0}
 

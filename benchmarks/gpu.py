@@ -18,9 +18,9 @@ from scale import ward
 
 import synthclin as sc
 from synthclin.encoding import TableEncoder
-from synthclin.models.network_rows import sample_network
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.objectives import negative_log_likelihood
+from synthclin.models.generator.network_rows import sample_network
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.objectives import negative_log_likelihood
 from synthclin.rules.validation import conform
 
 

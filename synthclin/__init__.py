@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
     from synthclin.inference import infer_schema
-    from synthclin.models import Checkpoint, ConditionalGAN
+    from synthclin.models import Checkpoint, ConditionalGAN, Independent
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
@@ -23,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "ConditionalGAN",
     "GateError",
+    "Independent",
     "Report",
     "Schema",
     "SynthclinError",
@@ -44,6 +45,7 @@ _HOMES = {
     "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
+    "Independent": ("synthclin.models", "Independent"),
     "Report": ("synthclin.report", "Report"),
     "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
     "SynthclinError": ("synthclin.errors", "SynthclinError"),

@@ -22,8 +22,8 @@ from synthclin.evaluation.catalogue import FAMILIES, KINDS, headline_kinds, kind
 from synthclin.evaluation.fidelity import detection, marginals
 from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names, within
-from synthclin.models import gan
-from synthclin.models.training import plan_for
+from synthclin.models.families import gan
+from synthclin.models.generator.training import plan_for
 from synthclin.report.record.release import Release
 from synthclin.schema import Schema
 from synthclin.schema.columns import AnyColumn, Column
@@ -241,8 +241,8 @@ def few():
     from synthclin import datasets
     from synthclin.evaluation.fidelity import detection, marginals, pairs
     from synthclin.evaluation import scoring
-    from synthclin.models import gan
-    from synthclin.models.training import plan_for
+    from synthclin.models.families import gan
+    from synthclin.models.generator.training import plan_for
     whole = datasets.load
 
     def load(name):

@@ -10,7 +10,7 @@ import pytest
 from synthclin.errors import ConfigError, DataError, OutputError, SynthclinError
 from synthclin.io.documents import read_json, read_yaml, validate
 from synthclin.io.files import refuse_taken, sha256
-from synthclin.models.receptive_fields import MOST_CONTEXT, receptive_fields_of, whole_receptive_field
+from synthclin.models.generator.receptive_fields import MOST_CONTEXT, receptive_fields_of, whole_receptive_field
 from synthclin.rules.propagation import constraints_of
 from synthclin.schema import Schema
 from synthclin.tables import read_table

@@ -2,8 +2,9 @@
 
 from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint
-from synthclin.models.families import MODELS, load
-from synthclin.models.gan import ConditionalGAN
+from synthclin.models.families.gan import ConditionalGAN
+from synthclin.models.families.independent import Independent
+from synthclin.models.registry import MODELS, load
 from synthclin.models.synthesizer import Synthesizer
 
-__all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Synthesizer", "TrainingEvent", "load"]
+__all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Independent", "Synthesizer", "TrainingEvent", "load"]

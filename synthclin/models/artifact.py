@@ -28,7 +28,7 @@ from synthclin.io.version import VERSION
 from synthclin.schema import Schema
 from synthclin.schema.dtypes import RESTORED
 
-__all__ = ["FORMAT", "ModelParts", "read", "write"]
+__all__ = ["FORMAT", "ModelParts", "misfit", "read", "write"]
 
 FORMAT = 1
 """Version of the format; increased whenever an older folder can no longer be read."""
@@ -67,6 +67,15 @@ class ModelParts:
     encoder: TableEncoder
     dtypes: Mapping[str, str] = field(default_factory=dict)
     inner: Mapping[str, ModelParts] = field(default_factory=dict)
+
+
+def misfit() -> ModelFormatError:
+    """Return the error of tensors or facts that do not fit the rest of a model folder."""
+    return ModelFormatError(
+        "weights.safetensors",
+        "the tensors do not fit model.json and encoder.json",
+        "Take all files from the same model folder.",
+    )
 
 
 def write(parts: ModelParts, folder: Path) -> None:

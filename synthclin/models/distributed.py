@@ -13,7 +13,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["agree", "first", "local_rank", "one_thread", "processes", "share", "together"]
+from synthclin.errors import ConfigError
+
+__all__ = ["agree", "device_called", "first", "local_rank", "one_thread", "processes", "share", "together"]
 
 
 def processes() -> int:
@@ -29,6 +31,18 @@ def first() -> bool:
 def local_rank() -> int:
     """Return the rank of this process on its machine, which is the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def device_called(name: str) -> torch.device:
+    """Return the device of the parameter `device`: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one.
+
+    Raises:
+        ConfigError: there is no GPU.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("model.device", "no CUDA device was found", "Use `auto` or `cpu`.")
+    kind = name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
 
 
 @contextmanager

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded
 from synthclin.models.distributed import one_thread
 from synthclin.models.synthesizer import Synthesizer
+from synthclin.rules.validation import conform
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, sample_codes
+from synthclin.schema import Schema
+from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.seeds import torch_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SequentialSynthesizer"]
 
@@ -19,8 +30,66 @@ class SequentialSynthesizer(Synthesizer):
     """A synthesizer that samples column by column: a family writes `_row_state` besides `_fit` and its state.
 
     Conditions, masks, allocation ratios and known cells are imposed by `synthclin.sampling.sequential`, once for all
-    of these families.
+    of these families. The likelihood of a row is the product of the conditional probabilities of its codes.
+
+    The first `given_` columns in the order of the layout are the context of a visit: they are known whenever rows are
+    sampled, and no part of the likelihood.
+
+    Arguments:
+        schema: what the table means.
+        random_state: seed of everything random in fitting.
+        rare_category: a level held by fewer patients never enters the model.
+        trim_extremes: how many of the most extreme values are described only together.
     """
+
+    has_likelihood: ClassVar[bool] = True
+    models_visits: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        random_state: Annotated[int, Field(ge=0)] = 0,
+        rare_category: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
+        trim_extremes: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
+    ) -> None:
+        self.schema = schema
+        self.random_state = random_state
+        self.rare_category = rare_category
+        self.trim_extremes = trim_extremes
+
+    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-likelihood of each row's codes under the model, (rows,), in nats.
+
+        Of a table of visits, that of each visit given the visits before it.
+
+        Raises:
+            ConfigError: the model is not fitted.
+            DataError: the table breaks the schema.
+        """
+        self._check_fitted()
+        if self.longitudinal_ is not None:
+            return self.longitudinal_.log_likelihood(conform(table, self.schema))
+        return self.typed_log_likelihood(conform(table, self.schema))
+
+    def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
+        codes = self.encoder_.encode(table).codes.to(self._device())
+        with torch.no_grad(), one_thread():
+            parts = [self._codes_log_likelihood(part) for part in codes.split(self._rows_at_once)]
+        return torch.cat(parts).double().cpu().numpy()
+
+    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+        """Return the log-likelihood of rows of (rows, columns) codes, (rows,): the row state with all cells known."""
+        state = self._row_state(torch_generator(self.random_state, "likelihood", device=codes.device))
+        state.begin(len(codes))
+        total = torch.zeros(len(codes), device=codes.device)
+        for place, column in enumerate(self.encoder_.layout.order):
+            if place >= self.given_:
+                logits = state.logits(column)
+                total += logits.gather(0, codes[None, :, column])[0] - logits.logsumexp(0)
+            state.push(column, codes[:, column])
+        return total
 
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         device, columns = self._device(), len(self.encoder_.layout)
@@ -29,7 +98,7 @@ class SequentialSynthesizer(Synthesizer):
         local = torch.Generator(device=device)
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         with torch.no_grad(), one_thread():
-            state = self._row_state()
+            state = self._row_state(local)
             for start in range(0, rows, self._rows_at_once):
                 part = slice(start, min(start + self._rows_at_once, rows))
                 sampled = self._sample_part(state, part.stop - part.start, local, imposed.rows(part))
@@ -49,5 +118,9 @@ class SequentialSynthesizer(Synthesizer):
         return torch.device("cpu")
 
     @abstractmethod
-    def _row_state(self) -> RowState:
-        """Return a state for rows of the fitted model."""
+    def _row_state(self, generator: torch.Generator) -> RowState:
+        """Return a state for rows of the fitted model.
+
+        Arguments:
+            generator: of what is random in the state itself, such as latent variables; on the model's device.
+        """

@@ -6,10 +6,12 @@ import json
 import pytest
 import torch
 
-from synthclin.models import Checkpoint, ConditionalGAN, adversarial, gan, validation_metrics
-from synthclin.models.adversarial import cell_critic, margins
-from synthclin.models.networks import CodeTables, MaskedGenerator
-from synthclin.models.training import plan_for
+from synthclin.models import Checkpoint, ConditionalGAN
+from synthclin.models.families import gan
+from synthclin.models.generator import adversarial, validation_metrics
+from synthclin.models.generator.adversarial import cell_critic, margins
+from synthclin.models.generator.networks import CodeTables, MaskedGenerator
+from synthclin.models.generator.training import plan_for
 from tests.ward import SCHEMA, ward
 
 from .test_networks import network

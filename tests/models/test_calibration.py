@@ -2,9 +2,9 @@
 
 import torch
 
-from synthclin.models.calibration import best_strengths, shrunk_likelihood
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.validation_metrics import validation_nll
+from synthclin.models.generator.calibration import best_strengths, shrunk_likelihood
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.validation_metrics import validation_nll
 from tests.models.test_networks import column, network
 
 

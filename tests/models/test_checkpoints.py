@@ -11,10 +11,12 @@ import safetensors.torch
 import torch
 
 from synthclin.errors import ModelFormatError, OutputError
-from synthclin.models import Checkpoint, ConditionalGAN, TrainingEvent, adversarial, gan, likelihood, validation_metrics
+from synthclin.models import Checkpoint, ConditionalGAN, TrainingEvent
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.checkpoints import FILE
-from synthclin.models.training import plan_for
+from synthclin.models.families import gan
+from synthclin.models.generator import adversarial, likelihood, validation_metrics
+from synthclin.models.generator.training import plan_for
 from tests.ward import SCHEMA, ward
 
 # That of a large table: validation rows instead of folds. `test_cross_validation` resumes the other one.

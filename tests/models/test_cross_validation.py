@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from synthclin.errors import ConfigError, ModelFormatError
-from synthclin.models import Checkpoint, ConditionalGAN, cross_validation, gan, load
-from synthclin.models.confirmation import ConfirmedDependence, LostAssociation, lost_associations
-from synthclin.models.cross_validation import fold_numbers
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.training import SMALL, plan_for
+from synthclin.models import Checkpoint, ConditionalGAN, load
+from synthclin.models.families import gan
+from synthclin.models.generator import cross_validation
+from synthclin.models.generator.confirmation import ConfirmedDependence, LostAssociation, lost_associations
+from synthclin.models.generator.cross_validation import fold_numbers
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.training import SMALL, plan_for
 from synthclin.schema import Schema
 from tests.ward import SCHEMA, ward
 

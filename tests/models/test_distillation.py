@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from synthclin.models import Checkpoint, ConditionalGAN, distillation, gan, load
-from synthclin.models.distillation import Distillation, OnePass, inverse_cdf, sample_in_one_pass, teacher_conditionals
-from synthclin.models.network_rows import NetworkRows, sample_network
-from synthclin.models.phases import Setting
-from synthclin.models.training import plan_for
+from synthclin.models import Checkpoint, ConditionalGAN, load
+from synthclin.models.families import gan
+from synthclin.models.generator import distillation
+from synthclin.models.generator.distillation import (
+    Distillation,
+    OnePass,
+    inverse_cdf,
+    sample_in_one_pass,
+    teacher_conditionals,
+)
+from synthclin.models.generator.network_rows import NetworkRows, sample_network
+from synthclin.models.generator.phases import Setting
+from synthclin.models.generator.training import plan_for
 from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
 from tests.ward import SCHEMA, ward

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthclin.models import ConditionalGAN, distributed, gan, validation_metrics
-from synthclin.models.training import plan_for
+from synthclin.models import ConditionalGAN, distributed
+from synthclin.models.families import gan
+from synthclin.models.generator import validation_metrics
+from synthclin.models.generator.training import plan_for
 from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)

@@ -7,9 +7,11 @@ import torch
 from sklearn.base import clone
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.models import ConditionalGAN, adversarial, gan
-from synthclin.models.training import plan_for
-from synthclin.models.validation_metrics import ValidationMetrics
+from synthclin.models import ConditionalGAN
+from synthclin.models.families import gan
+from synthclin.models.generator import adversarial
+from synthclin.models.generator.training import plan_for
+from synthclin.models.generator.validation_metrics import ValidationMetrics
 from tests.ward import SCHEMA, ward
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import synthclin as sc
-from synthclin.models import training
 from synthclin.models.checkpoints import Checkpoint
-from synthclin.models.marginal_calibration import calibrate_marginals
-from synthclin.models.network_rows import sample_network
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.generator import training
+from synthclin.models.generator.marginal_calibration import calibrate_marginals
+from synthclin.models.generator.network_rows import sample_network
+from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.seeds import torch_generator
 from tests.models.test_networks import column
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.code_features import code_basis, code_features, code_positions, is_smooth
-from synthclin.models.network_rows import NetworkRows, sample_network
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.pairwise import PairwisePotential
+from synthclin.models.generator.code_features import code_basis, code_features, code_positions, is_smooth
+from synthclin.models.generator.network_rows import NetworkRows, sample_network
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.pairwise import PairwisePotential
 from synthclin.sampling.sequential import Imposed, sample_codes
 
 

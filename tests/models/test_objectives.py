@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from synthclin.models.objectives import expected_relativistic_loss, negative_log_likelihood
+from synthclin.models.generator.objectives import expected_relativistic_loss, negative_log_likelihood
 
 
 def test_likelihood_loss_sums_columns_and_averages_rows():

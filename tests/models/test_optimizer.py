@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthclin.models.masked_layers import weights_masked
-from synthclin.models.optimizer import AdamW, Average, descend, release
-from synthclin.models.phases import rate_share
+from synthclin.models.generator.masked_layers import weights_masked
+from synthclin.models.generator.optimizer import AdamW, Average, descend, release
+from synthclin.models.generator.phases import rate_share
 
 from .test_networks import network
 
@@ -110,7 +110,7 @@ def test_masks_are_applied_again_outside_the_block():
 def test_a_step_imports_no_compiler():
     code = """
 import sys, torch
-from synthclin.models.optimizer import AdamW, Average, descend
+from synthclin.models.generator.optimizer import AdamW, Average, descend
 layer = torch.nn.Linear(2, 1)
 step, average = AdamW(layer, lambda _: 0.1, betas=(0.9, 0.98)), Average(layer, 0.9)
 descend([step], layer(torch.ones(1, 2)).sum())

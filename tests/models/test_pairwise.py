@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN, load
-from synthclin.models.pairwise import MOST_CODES, NOWHERE, PairwiseTables, find_potentials
+from synthclin.models.generator.pairwise import MOST_CODES, NOWHERE, PairwiseTables, find_potentials
 from synthclin.schema import Schema
 from tests.models.test_networks import column
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.receptive_fields import (
+from synthclin.models.generator.network_rows import NetworkRows
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.receptive_fields import (
     MOST_CONTEXT,
     SHARING,
     find_receptive_fields,

@@ -9,10 +9,10 @@ import torch
 
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN, load
-from synthclin.models.code_features import code_scores
-from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.regression import MULTIPLES, fit_paths, parents_of, path_log_likelihood
+from synthclin.models.generator.code_features import code_scores
+from synthclin.models.generator.network_rows import NetworkRows
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.regression import MULTIPLES, fit_paths, parents_of, path_log_likelihood
 from synthclin.schema import Schema
 
 from .test_networks import column

@@ -10,8 +10,9 @@ import torch
 
 import synthclin as sc
 from synthclin.errors import ModelFormatError
-from synthclin.models import Checkpoint, likelihood
+from synthclin.models import Checkpoint
 from synthclin.models.checkpoints import FILE
+from synthclin.models.generator import likelihood
 from tests.longitudinal import schema, visits
 from tests.ward import SCHEMA, ward
 

@@ -18,7 +18,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
 from synthclin.evaluation.privacy import ATTACKS
 from synthclin.models import Checkpoint, ConditionalGAN
-from synthclin.models.training import plan_for
+from synthclin.models.generator.training import plan_for
 from synthclin.rules.validation import Finding
 from synthclin.study.audit import SHADOWS, audit, release_check
 from tests.ward import SCHEMA, ward
@@ -41,7 +41,9 @@ def _few_and_short():
     """Four shadow models of six epochs show what eight of forty would."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SHADOWS, "standard", 4)
-        patch.setattr("synthclin.models.gan.plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6))
+        patch.setattr(
+            "synthclin.models.families.gan.plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6)
+        )
         yield
 
 
@@ -59,9 +61,9 @@ def without_end(rows, effort, warmup=True):
 def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides, monkeypatch):
     train, holdout = sides
     falling = itertools.count()
-    monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
+    monkeypatch.setattr("synthclin.models.families.gan.plan_for", without_end)
     # No early stopping: every epoch counts as better than the one before.
-    monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
+    monkeypatch.setattr("synthclin.models.generator.likelihood.validation_nll", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, blocks=2, dropout=0.0, random_state=3, device="cpu").fit(
         train
     )

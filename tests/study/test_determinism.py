@@ -13,7 +13,7 @@ import pytest
 
 from synthclin.cli import main
 from synthclin.evaluation import scoring
-from synthclin.models import gan
+from synthclin.models.families import gan
 from synthclin.study.export import export
 from tests.killed import killed_while_training
 
@@ -26,8 +26,8 @@ FEW = """
 import dataclasses, sys
 from synthclin.cli import main
 from synthclin.evaluation import scoring
-from synthclin.models import gan
-from synthclin.models.training import plan_for
+from synthclin.models.families import gan
+from synthclin.models.generator.training import plan_for
 scoring.SCORES = scoring.SCORES[:2]
 gan.plan_for = lambda *size: dataclasses.replace(plan_for(*size), epochs=6, adversarial=6)
 sys.exit(main(sys.argv[1:]))

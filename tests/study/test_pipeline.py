@@ -12,8 +12,10 @@ import pytest
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.catalogue import names_of
 from synthclin.io.files import sha256
-from synthclin.models import Checkpoint, gan, likelihood
-from synthclin.models.training import plan_for
+from synthclin.models import Checkpoint
+from synthclin.models.families import gan
+from synthclin.models.generator import likelihood
+from synthclin.models.generator.training import plan_for
 from synthclin.report import Report
 from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.masked_layers import weights_masked
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.objectives import negative_log_likelihood
-from synthclin.models.optimizer import AdamW, Average, descend
-from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
-from synthclin.models.validation_metrics import validation_nll
+from synthclin.models.generator.masked_layers import weights_masked
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.objectives import negative_log_likelihood
+from synthclin.models.generator.optimizer import AdamW, Average, descend
+from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting, rate_share
+from synthclin.models.generator.validation_metrics import validation_nll
 from synthclin.progress import Step
 
 __all__ = ["Learner", "MaximumLikelihood"]

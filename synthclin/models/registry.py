@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from synthclin.errors import ModelFormatError
 from synthclin.io.files import path_of
 from synthclin.models import artifact
-from synthclin.models.gan import ConditionalGAN
+from synthclin.models.families.gan import ConditionalGAN
+from synthclin.models.families.independent import Independent
 from synthclin.models.parameters import check_parameters
 from synthclin.models.synthesizer import Synthesizer
 
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "load"]
 
-MODELS: dict[str, type[Synthesizer]] = {ConditionalGAN.family: ConditionalGAN}
+MODELS: dict[str, type[Synthesizer]] = {
+    family.family: family
+    for family in (
+        ConditionalGAN,
+        Independent,
+    )
+}
 """Every family by the name it has in a config."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.generator.networks import MaskedGenerator
 
 __all__ = ["best_strengths", "shrunk_likelihood"]
 

@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
-from synthclin.models.masked_layers import EMBEDDING, weights_masked
-from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.optimizer import AdamW, Average, descend
-from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
-from synthclin.models.receptive_fields import ReceptiveField
+from synthclin.models.generator.masked_layers import EMBEDDING, weights_masked
+from synthclin.models.generator.network_rows import NetworkRows
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.optimizer import AdamW, Average, descend
+from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting, rate_share
+from synthclin.models.generator.receptive_fields import ReceptiveField
 from synthclin.progress import Step
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, inverse_cdf, sample_codes
 

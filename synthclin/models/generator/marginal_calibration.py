@@ -15,9 +15,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.phases import Phase, PhaseOutcome, Setting
+from synthclin.models.generator.network_rows import NetworkRows
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting
 from synthclin.progress import Step
 from synthclin.sampling.sequential import inverse_cdf
 

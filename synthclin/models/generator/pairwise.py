@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.code_features import code_positions, is_smooth
+from synthclin.models.generator.code_features import code_positions, is_smooth
 
 __all__ = ["MOST", "WIDTHS", "PairwisePotential", "PairwiseTables", "find_potentials", "may_have_potential"]
 

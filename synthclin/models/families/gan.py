@@ -15,19 +15,24 @@ from torch import Tensor
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
-from synthclin.errors import ConfigError, ModelFormatError
+from synthclin.errors import ConfigError
+from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
-from synthclin.models.confirmation import ConfirmedDependence, LostAssociation, confirmed_share, lost_associations
-from synthclin.models.distillation import OnePass, sample_in_one_pass
-from synthclin.models.distributed import local_rank, one_thread, together
-from synthclin.models.network_rows import NetworkRows, sample_network
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
-from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
-from synthclin.models.regression import parents_of
+from synthclin.models.distributed import device_called, one_thread, together
+from synthclin.models.generator.confirmation import (
+    ConfirmedDependence,
+    LostAssociation,
+    confirmed_share,
+    lost_associations,
+)
+from synthclin.models.generator.distillation import OnePass, sample_in_one_pass
+from synthclin.models.generator.network_rows import NetworkRows, sample_network
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
+from synthclin.models.generator.receptive_fields import find_receptive_fields, receptive_fields_of
+from synthclin.models.generator.regression import parents_of
+from synthclin.models.generator.training import Effort, Training, plan_for, train
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
-from synthclin.models.training import Effort, Training, plan_for, train
-from synthclin.rules.validation import conform
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
@@ -53,22 +58,23 @@ class ConditionalGAN(SequentialSynthesizer):
     (relativistic pairing GAN with R1 and R2, Huang et al. 2024, arXiv 2501.05441). The fine-tuned weights are kept only
     if validation rows show an improvement (`training_["kept"]`), and pairwise potentials sharpen narrow dependences.
     Tables of fewer than 4,000 rows have neither: there each column has a penalised regression on pairs
-    (`synthclin.models.regression`), and the network adds what out-of-fold rows confirm
-    (`synthclin.models.cross_validation`); `confirmed_` and `lost_` say what the table supports.
+    (`synthclin.models.generator.regression`), and the network adds what out-of-fold rows confirm
+    (`synthclin.models.generator.cross_validation`); `confirmed_` and `lost_` say what the table supports.
 
     Arguments:
         schema: what the table means.
         effort: ``quick`` trains shorter and leaves the critics out, ``standard`` is the default, ``thorough`` trains
             longer.
         warmup: whether the training starts with maximum likelihood. Without it the training is purely adversarial:
-            relativistic pairing with R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
+            relativistic pairing with R1 and R2 penalties, no likelihood in any loss
+            (`synthclin.models.generator.adversarial`).
         width: hidden units of the generator; by default 128 under 4,000 rows and 256 from there on. Wider networks
             have a better likelihood and a worse C2ST AUC.
         blocks: residual blocks of the generator; by default 1 under 4,000 rows and 2 from there on.
         dropout: dropout rate of hidden units.
         one_pass: whether the generator is also distilled into a network that samples all columns of a row in one pass
-            (`synthclin.models.distillation`), for millions of rows. It samples rows without a condition; cohorts and
-            imputed rows are sampled column by column all the same.
+            (`synthclin.models.generator.distillation`), for millions of rows. It samples rows without a condition;
+            cohorts and imputed rows are sampled column by column all the same.
         random_state: seed of everything random in fitting.
         device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one. Under `torchrun` each process takes
             one of its own.
@@ -83,8 +89,6 @@ class ConditionalGAN(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "gan"
-    has_likelihood: ClassVar[bool] = True
-    models_visits: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -112,15 +116,6 @@ class ConditionalGAN(SequentialSynthesizer):
         self.device = device
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
-
-    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-likelihood of each row's codes under the model, (rows,), in nats.
-
-        Of a table of visits, that of each visit given the visits before it.
-        """
-        if self.longitudinal_ is not None:
-            return self.longitudinal_.log_likelihood(conform(table, self.schema))
-        return self.typed_log_likelihood(conform(table, self.schema))
 
     def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
@@ -160,10 +155,7 @@ class ConditionalGAN(SequentialSynthesizer):
         return found
 
     def _device(self) -> torch.device:
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ConfigError("model.device", "no CUDA device was found", "Use `auto` or `cpu`.")
-        kind = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
+        return device_called(self.device)
 
     def _ordered(self, layout: Layout) -> tuple[list[ColumnLayout], list[Tensor]]:
         """Return columns and frequencies of their codes, in the order of sampling."""
@@ -257,7 +249,7 @@ class ConditionalGAN(SequentialSynthesizer):
             for column, (nats, error), whole in zip(self.network_.columns, gains, trained.tolist(), strict=True)
         ]
 
-    def _row_state(self) -> RowState:
+    def _row_state(self, generator: torch.Generator) -> RowState:  # noqa: ARG002 - nothing in it is random
         return NetworkRows(self.network_, self.order_)
 
     @property
@@ -288,21 +280,16 @@ class ConditionalGAN(SequentialSynthesizer):
         }
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
-        misfit = ModelFormatError(
-            "weights.safetensors",
-            "the tensors do not fit model.json and encoder.json",
-            "Take all files from the same model folder.",
-        )
         width, blocks = facts.get("width"), facts.get("blocks")
         if type(width) is not int or type(blocks) is not int:
-            raise misfit
+            raise misfit()
         if self.width not in (None, width) or self.blocks not in (None, blocks):
-            raise misfit
+            raise misfit()
         self.width_, self.blocks_, self.given_ = width, blocks, facts.get("given", 0)
         if type(self.given_) is not int or not 0 <= self.given_ <= len(layout):
-            raise misfit
+            raise misfit()
         if not self._fits(tensors, layout):
-            raise misfit
+            raise misfit()
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
         self.order_ = list(layout.order)
         try:
@@ -310,19 +297,19 @@ class ConditionalGAN(SequentialSynthesizer):
             self.receptive_fields_ = receptive_fields_of(len(layout), facts["receptive_fields"])
             parents = parents_of(len(layout), facts["parents"])
         except (LookupError, TypeError, ValueError):
-            raise misfit from None
+            raise misfit() from None
         self.regressed_ = parents is not None
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         if len(weights) + len(layout) + len(self.potentials_) != len(tensors):
-            raise misfit
+            raise misfit()
         if parents is not None:
             weights["regression.parents"] = parents
         try:
             self.network_.load_state_dict(weights)
         except RuntimeError:
-            raise misfit from None
+            raise misfit() from None
         self.network_.eval()
 
     def _potentials(

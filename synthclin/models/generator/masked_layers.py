@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthclin.models.receptive_fields import ReceptiveField
+from synthclin.models.generator.receptive_fields import ReceptiveField
 
 __all__ = ["EMBEDDING", "Head", "MaskedBlock", "MaskedLinear", "weights_masked"]
 
@@ -40,7 +40,7 @@ class MaskedLinear(nn.Linear):
 def weights_masked(network: nn.Module) -> Iterator[None]:
     """Set masked weights to 0 inside the block, so that no forward pass applies the masks.
 
-    Their gradient is then that of unmasked weights: `synthclin.models.optimizer` masks it.
+    Their gradient is then that of unmasked weights: `synthclin.models.generator.optimizer` masks it.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, MaskedLinear)]
     for layer in layers:

@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import Tensor
 
-from synthclin.models.network_rows import sample_network
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.generator.network_rows import sample_network
+from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.seeds import stream_seed, torch_generator
 
 __all__ = ["ValidationMetrics", "quick_detection", "validation_metrics", "validation_nll"]

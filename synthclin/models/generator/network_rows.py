@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthclin.models.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.regression import Regression
+from synthclin.models.generator.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.regression import Regression
 from synthclin.sampling.sequential import SampledCodes, sample_codes
 
 __all__ = ["NetworkRows", "sample_network"]

@@ -17,12 +17,17 @@ import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.masked_layers import weights_masked
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.objectives import expected_relativistic_loss
-from synthclin.models.optimizer import AdamW, Average, Optimizers, descend
-from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, rate_share
-from synthclin.models.validation_metrics import ValidationMetrics, quick_detection, validation_metrics, validation_nll
+from synthclin.models.generator.masked_layers import weights_masked
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.objectives import expected_relativistic_loss
+from synthclin.models.generator.optimizer import AdamW, Average, Optimizers, descend
+from synthclin.models.generator.phases import DETECTABLE, Phase, PhaseOutcome, Setting, rate_share
+from synthclin.models.generator.validation_metrics import (
+    ValidationMetrics,
+    quick_detection,
+    validation_metrics,
+    validation_nll,
+)
 from synthclin.progress import Step
 from synthclin.seeds import stream_seed
 

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.code_features import code_basis, code_features, is_smooth
-from synthclin.models.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
-from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
-from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
-from synthclin.models.regression import Regression
+from synthclin.models.generator.code_features import code_basis, code_features, is_smooth
+from synthclin.models.generator.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
+from synthclin.models.generator.pairwise import WIDTHS, PairwisePotential, PairwiseTables
+from synthclin.models.generator.receptive_fields import ReceptiveField, whole_receptive_field
+from synthclin.models.generator.regression import Regression
 
 __all__ = ["CodeTables", "MaskedGenerator"]
 
@@ -158,7 +158,7 @@ class MaskedGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.regression = Regression(columns, frequencies) if regressed else None
-        # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
+        # The distilled one-pass generator, where there is one; see `synthclin.models.generator.distillation`.
         self.shortcut: MaskedGenerator | None = None
         self.given = given
         self.columns = tuple(columns)

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.errors import ModelFormatError
-from synthclin.models.adversarial import AdversarialFineTuning, AdversarialTraining
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
-from synthclin.models.cross_validation import CrossValidation, Refit, Schedule, Selection
-from synthclin.models.distillation import Distillation
-from synthclin.models.likelihood import MaximumLikelihood
-from synthclin.models.marginal_calibration import MarginalCalibration
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.optimizer import release
-from synthclin.models.phases import Phase, Setting
-from synthclin.models.validation_metrics import validation_nll
+from synthclin.models.generator.adversarial import AdversarialFineTuning, AdversarialTraining
+from synthclin.models.generator.cross_validation import CrossValidation, Refit, Schedule, Selection
+from synthclin.models.generator.distillation import Distillation
+from synthclin.models.generator.likelihood import MaximumLikelihood
+from synthclin.models.generator.marginal_calibration import MarginalCalibration
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.optimizer import release
+from synthclin.models.generator.phases import Phase, Setting
+from synthclin.models.generator.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 

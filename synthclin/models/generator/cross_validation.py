@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthclin.models.calibration import best_strengths, shrunk_likelihood
-from synthclin.models.likelihood import Learner
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.phases import Phase, PhaseOutcome, Setting
-from synthclin.models.regression import Regression, fit_paths, path_log_likelihood
+from synthclin.models.generator.calibration import best_strengths, shrunk_likelihood
+from synthclin.models.generator.likelihood import Learner
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting
+from synthclin.models.generator.regression import Regression, fit_paths, path_log_likelihood
 from synthclin.progress import Step
 from synthclin.seeds import numpy_generator
 

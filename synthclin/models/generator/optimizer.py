@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from synthclin.models.distributed import agree
-from synthclin.models.masked_layers import MaskedLinear
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.generator.masked_layers import MaskedLinear
+from synthclin.models.generator.networks import MaskedGenerator
 
 __all__ = ["AdamW", "Average", "Optimizers", "descend", "release", "trained"]
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.code_features import code_scores
+from synthclin.models.generator.code_features import code_scores
 
 __all__ = ["MOST_PARENTS", "MULTIPLES", "FeatureTables", "Regression", "fit_paths", "parents_of", "path_log_likelihood"]
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from synthclin.models.networks import MaskedGenerator
-from synthclin.models.validation_metrics import quick_detection
+from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.validation_metrics import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.code_features import code_positions
+from synthclin.models.generator.code_features import code_positions
 
 __all__ = ["ReceptiveField", "find_receptive_fields", "receptive_fields_of", "whole_receptive_field"]
 

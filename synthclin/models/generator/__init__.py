@@ -1,0 +1,1 @@
+"""Masked autoregressive generator of the conditional GAN, and the phases of its training."""
