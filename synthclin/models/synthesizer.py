@@ -74,6 +74,7 @@ class Synthesizer(Imputing):
     family: ClassVar[str]
     has_likelihood: ClassVar[bool] = False
     models_visits: ClassVar[bool] = False
+    keeps_rows: ClassVar[bool] = False  # whether the fitted model is its training rows, so that it is never written
 
     schema: Schema
     random_state: int
@@ -244,15 +245,18 @@ class Synthesizer(Imputing):
 
         Raises:
             OutputError: the folder cannot be written, or is there and `overwrite` is False.
-            ConfigError: the model is not fitted.
+            ConfigError: the model is not fitted, or consists of its training rows.
         """
         parts = self.parts()
         with staged_folder(Path(folder), overwrite=overwrite) as staged:
             artifact.write(parts, staged)
 
     def parts(self) -> artifact.ModelParts:
-        """Return the content of the model folder; raises ConfigError where the model is not fitted."""
+        """Return the content of the model folder; raises ConfigError where there is none, as for `save`."""
         self._check_fitted()
+        if self.keeps_rows:
+            what = f"a model of the family {self.family!r} consists of its training rows, which never leave in a file"
+            raise ConfigError("save", what, "Choose another family, such as `gan`.")
         inner: dict[str, artifact.ModelParts] = {}
         if self.longitudinal_ is None:
             tensors, facts = self._state()

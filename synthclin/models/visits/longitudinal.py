@@ -196,13 +196,16 @@ class Longitudinal:
         people: dict[str, Any] = each["patients"]
         # The others are residuals, or columns that a table of visits lacks.
         known = set(self.rows.schema.columns) & set(self.schema.columns) - set(self.first.means)
-        return people | {
-            "confirmed": [one for one in people["confirmed"] if one["column"] in known],
-            "lost": [one for one in people["lost"] if {one["first"], one["second"]} <= known],
+        seconds = {name: one.get("seconds", {}) for name, one in each.items()}
+        found = {
             "parameters": sum(one["parameters"] for one in each.values()),
-            "history": [{"model": name} | line for name, one in each.items() for line in one["history"]],
-            "seconds": {f"{name} {key}": value for name, one in each.items() for key, value in one["seconds"].items()},
+            "history": [{"model": name} | line for name, one in each.items() for line in one.get("history", ())],
+            "seconds": {f"{name} {key}": value for name, parts in seconds.items() for key, value in parts.items()},
         }
+        if "confirmed" in people:  # not every family has it
+            found["confirmed"] = [one for one in people["confirmed"] if one["column"] in known]
+            found["lost"] = [one for one in people["lost"] if {one["first"], one["second"]} <= known]
+        return people | found
 
     def raw_violations(self, n: int, seed: int) -> dict[str, float]:
         """Return the violation rate of each rule on first visits without constraint mask, by rule text."""
