@@ -255,7 +255,7 @@ def test_few_rows_are_enough(family, count):
     assert broken(model.sample(30, random_state=1)) == {}
 
 
-def test_two_columns_and_columns_without_a_value(family):
+def test_two_columns_and_columns_of_one_value(family):
     two = Schema.model_validate({"columns": {"age": {"type": "integer"}, "old": {"type": "boolean"}}})
     ages = pd.DataFrame({"age": np.arange(20, 80), "old": np.arange(20, 80) > 49})
     assert made(family, two).fit(ages).sample(50, random_state=1)["age"].between(0, 150).all()
@@ -264,13 +264,15 @@ def test_two_columns_and_columns_without_a_value(family):
         "bmi": {"type": "number", "missing": "allowed"},
         "site": {"type": "category", "categories": ["a", "b"], "missing": "allowed"},
     }
-    table = pd.DataFrame({"sex": ["F"] * 40, "bmi": [None] * 40, "site": [None] * 40})
-    empty = made(family, Schema.model_validate({"columns": columns})).fit(table).sample(20, random_state=1)
-    assert empty["sex"].eq("F").all()
-    assert empty["bmi"].isna().all()
+    table = pd.DataFrame({"sex": ["F"] * 40, "bmi": [None, 20.5] * 20, "site": [None] * 39 + ["a"]})
+    sampled = made(family, Schema.model_validate({"columns": columns})).fit(table).sample(20, random_state=1)
+    assert sampled["sex"].eq("F").all()
+    assert sampled["bmi"].dropna().eq(20.5).all()
+    assert sampled["site"].isna().all()
 
 
 def test_the_allocation_of_a_randomised_arm_is_kept(family):
+    ratio = {"A": 1, "B": 3}
     schema = Schema.model_validate(
         {
             "columns": {
@@ -279,7 +281,7 @@ def test_the_allocation_of_a_randomised_arm_is_kept(family):
                     "type": "category",
                     "categories": ["A", "B"],
                     "role": "treatment",
-                    "allocation": {"A": 1, "B": 3},
+                    "allocation": ratio,
                 },
                 "outcome": {"type": "boolean"},
             }
