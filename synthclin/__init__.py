@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
     from synthclin.inference import infer_schema
-    from synthclin.models import Checkpoint, ConditionalGAN, Independent
+    from synthclin.models import Bootstrap, Checkpoint, ConditionalGAN, Independent, Mixture
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from synthclin.tables import read_table, split, write_table
 
 __all__ = [
+    "Bootstrap",
     "Checkpoint",
     "ConditionalGAN",
     "GateError",
     "Independent",
+    "Mixture",
     "Report",
     "Schema",
     "SynthclinError",
@@ -42,10 +44,12 @@ __all__ = [
 __version__ = VERSION
 
 _HOMES = {
+    "Bootstrap": ("synthclin.models", "Bootstrap"),
     "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
     "Independent": ("synthclin.models", "Independent"),
+    "Mixture": ("synthclin.models", "Mixture"),
     "Report": ("synthclin.report", "Report"),
     "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
     "SynthclinError": ("synthclin.errors", "SynthclinError"),

@@ -2,9 +2,21 @@
 
 from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.families.bootstrap import Bootstrap
 from synthclin.models.families.gan import ConditionalGAN
 from synthclin.models.families.independent import Independent
+from synthclin.models.families.mixture import Mixture
 from synthclin.models.registry import MODELS, load
 from synthclin.models.synthesizer import Synthesizer
 
-__all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Independent", "Synthesizer", "TrainingEvent", "load"]
+__all__ = [
+    "MODELS",
+    "Bootstrap",
+    "Checkpoint",
+    "ConditionalGAN",
+    "Independent",
+    "Mixture",
+    "Synthesizer",
+    "TrainingEvent",
+    "load",
+]

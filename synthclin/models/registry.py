@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from synthclin.errors import ModelFormatError
 from synthclin.io.files import path_of
 from synthclin.models import artifact
+from synthclin.models.families.bootstrap import Bootstrap
 from synthclin.models.families.gan import ConditionalGAN
 from synthclin.models.families.independent import Independent
+from synthclin.models.families.mixture import Mixture
 from synthclin.models.parameters import check_parameters
 from synthclin.models.synthesizer import Synthesizer
 
@@ -22,6 +24,8 @@ MODELS: dict[str, type[Synthesizer]] = {
     for family in (
         ConditionalGAN,
         Independent,
+        Bootstrap,
+        Mixture,
     )
 }
 """Every family by the name it has in a config."""
