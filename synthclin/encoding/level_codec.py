@@ -109,6 +109,20 @@ class LevelsCodec:
             level = self.column.nearest(str(level), self._terms)
         return self._cell_of.get(_key(level))
 
+    @property
+    def level_names(self) -> tuple[Level, ...]:
+        """The levels that a code has by name, in the order of the codes."""
+        return tuple(self._names)
+
+    def level_shares(self, levels: Sequence[Level]) -> NDArray[np.float64]:
+        """Return the share of each of `levels` in the mass of each code, (levels, codes)."""
+        place = {_key(level): i for i, level in enumerate(levels)}
+        shares = np.zeros((len(levels), self.cardinality))
+        for code, level, width in zip(self.cells.code, self._level, self.cells.width, strict=True):
+            if level >= 0:
+                shares[place[_key(self._names[level])], code] += width
+        return shares
+
     def decode(self, codes: Ints, offsets: NDArray[np.floating]) -> pd.Series:
         """Return the (rows,) cells in the column's canonical type."""
         level = self._level[self.cells.find(codes, offsets)]

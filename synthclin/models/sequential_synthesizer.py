@@ -12,6 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded
+from synthclin.errors import ConfigError
+from synthclin.models.classification import class_probabilities
 from synthclin.models.distributed import one_thread
 from synthclin.models.synthesizer import Synthesizer
 from synthclin.rules.validation import conform
@@ -74,10 +76,44 @@ class SequentialSynthesizer(Synthesizer):
 
     def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
-        codes = self.encoder_.encode(table).codes.to(self._device())
+        return self._log_likelihood(self.encoder_.encode(table).codes).double().cpu().numpy()
+
+    def predict_proba(self, table: pd.DataFrame, target: str) -> pd.DataFrame:
+        """Return the probability of each level of `target` given the other cells of each row, by Bayes' theorem.
+
+        A generative model classifies too: the probabilities are its exact conditional distribution, and a missing cell
+        is a value like others. Levels that a rule forbids beside the other cells have probability 0.
+
+        Arguments:
+            table: all modelled columns but the target, which is ignored where it is there.
+            target: a modelled column of levels.
+
+        Returns:
+            (rows, levels), with the index of `table`; each row sums to 1.
+
+        Raises:
+            ConfigError: the model is not fitted, is one of patients with visits, or the target is no column of levels.
+            DataError: a column is absent, or a cell is not valid, or missing where training rows have none.
+
+        Example:
+            >>> import synthclin as sc
+            >>> table, schema = sc.datasets.load("heart_disease")
+            >>> model = sc.Mixture(schema, components=4, random_state=7).fit(table)
+            >>> found = model.predict_proba(table.head(2), "sex")
+            >>> list(found), found.sum(axis=1).round(6).tolist()
+            ([0, 1], [1.0, 1.0])
+        """
+        self._check_fitted()
+        if self.longitudinal_ is not None:
+            what = "a model of patients with visits has no classes"
+            raise ConfigError("predict_proba", what, "Forecast visits with `continue_`, or impute cells.")
+        return class_probabilities(self._log_likelihood, self.encoder_, table, target)
+
+    def _log_likelihood(self, codes: Tensor) -> Tensor:
+        """Return the log-likelihood of rows of (rows, columns) codes, (rows,), in parts that bound the memory."""
+        codes = codes.to(self._device())
         with torch.no_grad(), one_thread():
-            parts = [self._codes_log_likelihood(part) for part in codes.split(self._rows_at_once)]
-        return torch.cat(parts).double().cpu().numpy()
+            return torch.cat([self._codes_log_likelihood(part) for part in codes.split(self._rows_at_once)])
 
     def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of rows of (rows, columns) codes, (rows,): the row state with all cells known."""

@@ -349,6 +349,14 @@ class Synthesizer(Imputing):
         )
         raise ConfigError(type(self).__name__, what, remedy)
 
+    def score_samples(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-likelihood of each row, (rows,), in nats: `log_likelihood`, by scikit-learn's name."""
+        return self.log_likelihood(table)
+
+    def score(self, table: pd.DataFrame) -> float:
+        """Return the mean log-likelihood of the rows, in nats per row; `score_samples` has that of each."""
+        return float(np.mean(self.score_samples(table)))
+
     @abstractmethod
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]

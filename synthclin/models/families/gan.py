@@ -39,7 +39,7 @@ from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import seeded_modules, torch_generator
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["ConditionalGAN"]
 
@@ -117,12 +117,9 @@ class ConditionalGAN(SequentialSynthesizer):
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
 
-    def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
-        codes = self.encoder_.encode(table).codes[:, self.order_].to(self._device())
-        with torch.no_grad(), one_thread():
-            parts = [self.network_.log_likelihood(part).sum(1) for part in codes.split(4_096)]
-        return torch.cat(parts).double().cpu().numpy()
+    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+        # All columns at once.
+        return self.network_.log_likelihood(codes[:, self.order_]).sum(1)
 
     @property
     def confirmed_(self) -> list[ConfirmedDependence]:

@@ -1,0 +1,117 @@
+"""Class probabilities of a generative model: Bayes' theorem over the codes of the target."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import synthclin as sc
+from synthclin.errors import ConfigError, DataError
+from synthclin.schema import Schema
+from tests import longitudinal
+from tests.ward import SCHEMA, ward
+
+
+def binary(rows=6_000, seed=0):
+    """A disease with a sensitivity of .9 and a false positive rate of .2, and a column without meaning."""
+    rng = np.random.default_rng(seed)
+    ill = rng.random(rows) < 0.3
+    test = np.where(ill, rng.random(rows) < 0.9, rng.random(rows) < 0.2)
+    return pd.DataFrame({"ill": ill, "test": test, "site": rng.choice(["a", "b"], rows)})
+
+
+PLAIN = Schema.model_validate(
+    {
+        "columns": {
+            "ill": {"type": "boolean"},
+            "test": {"type": "boolean"},
+            "site": {"type": "category", "categories": ["a", "b"]},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize("model", [sc.Bootstrap(PLAIN), sc.Mixture(PLAIN, components=2, random_state=1)])
+def test_probabilities_are_the_predictive_values_of_a_test(model):
+    table = binary()
+    found = model.fit(table).predict_proba(table[["test", "site"]].head(500), "ill")
+    assert list(found.columns) == [False, True]
+    positive = table["test"].head(500).to_numpy()
+    # Predictive values: .3 * .9 / (.3 * .9 + .7 * .2) and .3 * .1 / (.3 * .1 + .7 * .8).
+    assert found[positive][True].mean() == pytest.approx(0.27 / 0.41, abs=0.03)
+    assert found[~positive][True].mean() == pytest.approx(0.03 / 0.59, abs=0.02)
+
+
+def test_rows_sum_to_one_keep_their_index_and_ignore_the_target(model):
+    table = ward(50, seed=4).set_index(np.arange(100, 150))
+    found = model.predict_proba(table, "stage")
+    assert list(found.columns) == ["I", "II", "III"]
+    assert found.index.equals(table.index)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert (found >= 0).all(axis=None)
+    pd.testing.assert_frame_equal(model.predict_proba(table.drop(columns="stage"), "stage"), found)
+    assert (found.idxmax(axis=1) == table["stage"]).mean() > 0.7
+
+
+def test_levels_that_a_rule_forbids_have_no_probability(model):
+    table = ward(200, seed=4)
+    found = model.predict_proba(table, "pregnant")
+    old = (table["age"] > 60) & (table["sex"] == "F")
+    assert old.any()
+    assert (found[old][True] < 1e-9).all()
+    men = model.predict_proba(table[table["pregnant"].eq(True)], "sex")  # noqa: FBT003
+    assert (men["F"] == 1).all()
+
+
+def test_a_rare_level_has_its_share_of_the_pooled_code():
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "site": {"type": "category", "categories": ["a", "b", "c", "d", "e"]},
+                "age": {"type": "integer"},
+                "sick": {"type": "boolean"},
+            }
+        }
+    )
+    rng = np.random.default_rng(0)
+    site = rng.choice(["a", "b"], 300)
+    site[:15] = ["c"] * 5 + ["d"] * 5 + ["e"] * 5
+    table = pd.DataFrame({"site": site, "age": rng.integers(20, 90, 300), "sick": rng.random(300) < 0.5})
+    found = sc.Independent(schema).fit(table).predict_proba(table, "site").iloc[0]
+    assert found.sum() == pytest.approx(1)
+    assert found["c"] == found["d"] == found["e"]
+    assert 0 < found["c"] < 0.1
+
+
+def test_a_missing_cell_is_a_value_or_an_error(model):
+    table = ward(30, seed=4)
+    table["bmi"] = pd.array([pd.NA] * 30, dtype="Float64")
+    found = model.predict_proba(table, "stage")
+    assert found["III"].mean() > model.predict_proba(ward(30, seed=4), "stage")["III"].mean()
+    gone = table.copy()
+    gone["age"] = pd.array([pd.NA] * 30, dtype="Int64")
+    with pytest.raises(DataError, match=r"'age'.*30 cells are missing.*columns=\['age'\]"):
+        model.predict_proba(gone, "stage")
+    completed = model.impute(gone, columns=["age"], random_state=1)
+    assert len(model.predict_proba(completed, "stage")) == 30
+
+
+def test_wrong_use_is_an_error(model):
+    table = ward(20, seed=4)
+    for target in ("age", "nobody", "pid", "pulse_pressure"):
+        with pytest.raises(ConfigError, match="no modelled column of levels.*sex, stage, pregnant"):
+            model.predict_proba(table, target)
+    with pytest.raises(DataError, match="lacks 2 modelled columns: age, sbp"):
+        model.predict_proba(table.drop(columns=["age", "sbp"]), "sex")
+    with pytest.raises(DataError, match="range"):
+        model.predict_proba(table.assign(age=900), "sex")
+    with pytest.raises(ConfigError, match="not fitted"):
+        sc.ConditionalGAN(SCHEMA).predict_proba(table, "sex")
+    visits = sc.Independent(longitudinal.schema()).fit(longitudinal.visits(60))
+    with pytest.raises(ConfigError, match="visits has no classes"):
+        visits.predict_proba(longitudinal.visits(5), "arm")
+
+
+def test_score_samples_are_likelihoods(model):
+    unseen = ward(40, seed=6)
+    assert np.array_equal(model.score_samples(unseen), model.log_likelihood(unseen))
+    assert model.score(unseen) == pytest.approx(model.log_likelihood(unseen).mean())
