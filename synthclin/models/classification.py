@@ -11,7 +11,7 @@ from torch import Tensor
 
 from synthclin.encoding import TableEncoder
 from synthclin.encoding.level_codec import LevelsCodec
-from synthclin.errors import ConfigError, DataError
+from synthclin.errors import ConfigError
 from synthclin.rules.propagation import constraints_of
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.observed import Partial
@@ -22,6 +22,9 @@ __all__ = ["class_probabilities"]
 CHUNK = 4_096
 """Rows whose likelihoods are computed at a time, one for each class."""
 
+DRAWS = 32
+"""Sampled values of the unknown cells of a row, over which its likelihood is averaged."""
+
 
 def class_probabilities(
     likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, table: pd.DataFrame, target: str
@@ -29,13 +32,15 @@ def class_probabilities(
     """Return the probability of each level of `target` given the other cells of a row.
 
     Bayes' theorem over the codes of the target: the probability of a code is proportional to the likelihood of the
-    whole row with it (generative classification: Ng & Jordan 2001). Levels that a rule forbids beside the other cells
-    have 0.
+    whole row with it (generative classification: Ng & Jordan 2001). Unknown cells are integrated out: the likelihood is
+    the mean over values sampled given the cells before them (sequential importance sampling: Liu & Chen 1998,
+    doi:10.1080/01621459.1998.10473765). Levels that a rule forbids beside the other cells have 0.
 
     Arguments:
-        likelihood: returns the (rows,) log-likelihood of (rows, columns) codes.
+        likelihood: returns the (rows,) log-likelihood of (rows, columns) codes; where a code is -1, that of the others
+            for one sampled value.
         encoder: of the model.
-        table: typed or untyped; all modelled columns but the target, which is ignored.
+        table: typed or untyped; the target in it is ignored.
         target: a modelled column of levels.
 
     Returns:
@@ -43,7 +48,7 @@ def class_probabilities(
 
     Raises:
         ConfigError: the target is no modelled column of levels.
-        DataError: a column is absent, or a cell is not valid or missing where training rows have none.
+        DataError: the table has no modelled column besides the target, or a cell is not valid.
     """
     require_table(table)
     codec = encoder.codecs.get(target)
@@ -51,20 +56,13 @@ def class_probabilities(
         known = ", ".join(name for name, each in encoder.codecs.items() if isinstance(each, LevelsCodec)) or "none"
         what = "is no modelled column of levels"
         raise ConfigError(f"predict_proba: {target!r}", what, f"Choose one of these: {known}.")
-    absent = [name for name in encoder.codecs if name != target and name not in table]
-    if absent:
-        what = f"lacks {len(absent)} modelled columns: {', '.join(absent[:10])}"
-        raise DataError("predict_proba: the table", what, "Impute them with `model.impute(table)` first.")
-    given = table.drop(columns=target, errors="ignore")
-    partial = Partial.read(given, encoder, {target})
+    partial = Partial.read(table.drop(columns=target, errors="ignore"), encoder, {target})
     place = encoder.layout.names.index(target)
-    for j, name in enumerate(encoder.codecs):
-        unknown = int(((partial.codes[:, j] < 0).numpy() & partial.cells[name].isna().to_numpy()).sum())
-        if j != place and unknown:
-            what = f"{unknown:,} cells are missing, which training rows never are"
-            raise DataError(f"column {name!r}", what, f"Impute them first: model.impute(table, columns=[{name!r}]).")
     # A level that the model does not know has the code of its nearest kin.
-    codes = encoder.encode(partial.cells).codes
+    nearest = encoder.encode(partial.cells).codes
+    present = partial.cells[list(encoder.codecs)].notna().to_numpy()
+    given = torch.from_numpy(np.pad(present, ((0, 0), (0, len(encoder.ties)))))
+    codes = torch.where((partial.codes < 0) & given, nearest, partial.codes)
     joint = _by_code(likelihood, encoder, codes, place).softmax(0).double().numpy()
     levels = list(codec.column.levels or codec.level_names)
     probability = codec.level_shares(levels) @ joint
@@ -83,12 +81,14 @@ def _by_code(likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, code
     parts = []
     for part in codes.split(CHUNK):
         found = torch.full((column.cardinality, len(part)), -torch.inf)
+        others = [j for j in range(part.shape[1]) if j != place]
+        draws = DRAWS if bool((part[:, others] < 0).any()) else 1
         for code in np.flatnonzero(usable).tolist():
             changed = part.clone()
             changed[:, place] = code
-            found[code] = likelihood(changed).float().cpu()
-        others = {j: part[:, j] for j in range(part.shape[1]) if j != place}
-        rules = mask(place, others)
+            drawn = likelihood(changed.repeat(draws, 1)).float().cpu()
+            found[code] = drawn.reshape(draws, -1).logsumexp(0)
+        rules = mask(place, {j: part[:, j] for j in others})
         if rules is not None:
             ruled = found + rules
             # Where the other cells break a rule themselves, it decides nothing.

@@ -17,7 +17,7 @@ from synthclin.models.classification import class_probabilities
 from synthclin.models.distributed import one_thread
 from synthclin.models.synthesizer import Synthesizer
 from synthclin.rules.validation import conform
-from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, sample_codes
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, inverse_cdf, sample_codes
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import torch_generator
@@ -81,11 +81,13 @@ class SequentialSynthesizer(Synthesizer):
     def predict_proba(self, table: pd.DataFrame, target: str) -> pd.DataFrame:
         """Return the probability of each level of `target` given the other cells of each row, by Bayes' theorem.
 
-        A generative model classifies too: the probabilities are its exact conditional distribution, and a missing cell
-        is a value like others. Levels that a rule forbids beside the other cells have probability 0.
+        A generative model classifies too: the probabilities are its exact conditional distribution. A missing cell is a
+        value like others where training rows have missing cells. Elsewhere it is unknown, as are all cells of a column
+        that the table lacks, and integrated out by sampling: leave out columns that are not known when the prediction
+        is made. Levels that a rule forbids beside the other cells have probability 0.
 
         Arguments:
-            table: all modelled columns but the target, which is ignored where it is there.
+            table: any modelled columns; the target is ignored where it is there.
             target: a modelled column of levels.
 
         Returns:
@@ -93,7 +95,7 @@ class SequentialSynthesizer(Synthesizer):
 
         Raises:
             ConfigError: the model is not fitted, is one of patients with visits, or the target is no column of levels.
-            DataError: a column is absent, or a cell is not valid, or missing where training rows have none.
+            DataError: the table has no modelled column besides the target, or a cell is not valid.
 
         Example:
             >>> import synthclin as sc
@@ -116,15 +118,25 @@ class SequentialSynthesizer(Synthesizer):
             return torch.cat([self._codes_log_likelihood(part) for part in codes.split(self._rows_at_once)])
 
     def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-likelihood of rows of (rows, columns) codes, (rows,): the row state with all cells known."""
+        """Return the log-likelihood of rows of (rows, columns) codes, (rows,): the row state with all cells known.
+
+        Where a code is -1, the cell is unknown: one value is sampled given the cells before it, and the likelihood is
+        that of the other cells (an importance weight, whose mean over samples is their likelihood).
+        """
         state = self._row_state(torch_generator(self.random_state, "likelihood", device=codes.device))
+        generator = torch_generator(self.random_state, "unknown cells", device=codes.device)
         state.begin(len(codes))
         total = torch.zeros(len(codes), device=codes.device)
         for place, column in enumerate(self.encoder_.layout.order):
+            known = codes[:, column]
             if place >= self.given_:
-                logits = state.logits(column)
-                total += logits.gather(0, codes[None, :, column])[0] - logits.logsumexp(0)
-            state.push(column, codes[:, column])
+                log_probability = state.logits(column).log_softmax(0)
+                is_known = known >= 0
+                total += log_probability.gather(0, known.clamp_min(0)[None])[0].where(is_known, 0)
+                if not bool(is_known.all()):
+                    noise = torch.rand(len(codes), generator=generator, device=codes.device)
+                    known = known.where(is_known, inverse_cdf(log_probability.exp(), noise))
+            state.push(column, known)
         return total
 
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:

@@ -118,6 +118,8 @@ class ConditionalGAN(SequentialSynthesizer):
         self.trim_extremes = trim_extremes
 
     def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+        if bool((codes < 0).any()):
+            return super()._codes_log_likelihood(codes)
         # All columns at once.
         return self.network_.log_likelihood(codes[:, self.order_]).sum(1)
 
