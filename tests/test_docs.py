@@ -167,6 +167,7 @@ PLACES = {
     "utility.": ("TARGET",),
     "calibration.": ("TARGET",),
     "importance.": ("TARGET",),
+    "classification.": ("TARGET",),
     "treatment.": ("TASK.TARGET",),
     "inference.": ("TASK.TARGET",),
     "survival.": tuple(n.removeprefix("survival.") for n in (*survival_names("EVENT"), *hazard_names("EVENT"))),

@@ -43,6 +43,7 @@ from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, SHADOW_TABLE
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.privacy.uniques import DISCLOSIVE_KEYS, REPLICATED_UNIQUES
 from synthclin.evaluation.subgroups.group_kinds import group_kind, prevalence_kind, representation_kind
+from synthclin.evaluation.utility.model_classification import classification_kind
 from synthclin.evaluation.utility.prediction_kinds import (
     calibration_kind,
     group_prediction_kind,
@@ -197,6 +198,7 @@ FAMILIES = (
     Family("utility.", prediction_kind, ("COLUMN",)),
     Family("calibration.", calibration_kind, ("COLUMN",)),
     Family("importance.", importance_kind, ("COLUMN",)),
+    Family("classification.", classification_kind, ("COLUMN",)),
     Family("treatment.", treatment_kind, ("cox.COLUMN",)),
     Family("inference.", analysis_kind, ("cox.COLUMN",)),
     Family("survival.", _survival_kind, tuple(f"{measure}.COLUMN" for measure in (SURVIVAL_KINDS | _HAZARDS))),

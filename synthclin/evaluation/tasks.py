@@ -54,6 +54,11 @@ class PredictTask(_Task):
         return self.name, f"calibration.{self.target}", f"importance.{self.target}"
 
     @property
+    def of_model(self) -> str:
+        """The name of the score of a generative model as a classifier of the target."""
+        return f"classification.{self.target}"
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The required columns."""
         return (self.target,)

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 
 from synthclin.errors import FewEventsWarning
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.utility.model_classification import model_classification
+from synthclin.evaluation.utility.predictions import default_tasks
 from synthclin.io.documents import dump_json
 from synthclin.io.files import write_atomic
 from synthclin.language import speaking
 from synthclin.models import MODELS, Checkpoint
+from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import croissant, data_card
@@ -196,7 +200,7 @@ def score(
             tasks=config.evaluation.utility,
             by=config.evaluation.by,
             gates=config.gates,
-            further=attacks,
+            further=(*attacks, *_classifications(config, model, comparison)),
             cohorts=samples.facts,
             rules=samples.rules,
             support=model.training_,
@@ -205,6 +209,14 @@ def score(
             release=config.release,
             file=file,
         )
+
+
+def _classifications(config: Config, model: Synthesizer, comparison: Comparison) -> Iterator[Score]:
+    """Yield the score of the model as a classifier for each prediction task."""
+    has_classes = isinstance(model, SequentialSynthesizer) and model.longitudinal_ is None
+    for task in config.evaluation.utility or default_tasks(config.table_schema):
+        if isinstance(task, PredictTask):
+            yield model_classification(comparison, task, model.predict_proba if has_classes else None)
 
 
 def report(config: Config, folder: Path, found: Report) -> None:

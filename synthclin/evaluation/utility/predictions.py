@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
-__all__ = ["default_tasks", "predict", "target"]
+__all__ = ["default_tasks", "predict", "problem_of", "target", "why_not"]
 
 _MIN_ROWS = 20
 _MOST_CLASSES = 10
@@ -92,14 +92,14 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     Raises:
         ConfigError: the target is not a modelled column.
     """
-    problem = _problem(c, task)
+    problem = problem_of(c, task)
     learned = (measure(problem), "ridge" if problem.classes is None else "logistic")
     kinds = (
         prediction_kind(task.target, *learned),
         calibration_kind(task.target, *learned),
         importance_kind(task.target, *learned),
     )
-    reason = _why_not(c, problem)
+    reason = why_not(c, problem)
     if reason or c.holdout is None or c.holdout_patients is None:
         whole = tuple(kind.unassessable(reason) for kind in kinds)
         return *whole, *(group_prediction_kind(name, task.target, measure(problem)).unassessable(reason) for name in by)
@@ -252,7 +252,8 @@ def _importance(
     )
 
 
-def _problem(c: Comparison, task: PredictTask) -> PredictionProblem:
+def problem_of(c: Comparison, task: PredictTask) -> PredictionProblem:
+    """Return a prediction task as arrays; raises ConfigError where the target is not a modelled column."""
     y = target(c, task)
     columns = np.array(
         [j for j, f in enumerate(c.features.columns) if j != y and not _known_later(c.schema, f.column)],
@@ -276,7 +277,7 @@ def _known_later(schema: Schema, column: Column) -> bool:
     return source.role in _LATER_ROLES
 
 
-def _why_not(c: Comparison, problem: PredictionProblem) -> str:
+def why_not(c: Comparison, problem: PredictionProblem) -> str:
     """Return why the task is not assessable; empty where it is."""
     if c.holdout is None:
         return tr("There is no holdout to test on.")

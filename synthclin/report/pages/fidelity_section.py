@@ -34,7 +34,16 @@ __all__ = ["curve_table", "detection_section", "fidelity_section"]
 
 _FAR = 0.10  # a visible distance between distributions
 _BY_CHANCE = 0.02  # margin above the distance of holdout rows
-_ELSEWHERE = {"privacy", "inference", "utility", "calibration", "importance", "subgroups", "visits"}  # own sections
+_ELSEWHERE = {
+    "privacy",
+    "inference",
+    "utility",
+    "calibration",
+    "classification",
+    "importance",
+    "subgroups",
+    "visits",
+}  # own sections
 
 
 def fidelity_section(report: Findings, data: SectionData) -> Section:

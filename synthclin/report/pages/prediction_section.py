@@ -18,6 +18,7 @@ from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.dot_plot import Mark, dot_row
+from synthclin.report.pages.classification_figure import classification_figure
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.words import learner_name
@@ -84,6 +85,7 @@ def utility_section(report: Findings) -> Section:
     more = [
         *(_calibration(score) for score in report.scores if score.name.startswith("calibration.")),
         *(_importance(score) for score in report.scores if score.name.startswith("importance.")),
+        classification_figure([score for score in report.scores if score.name.startswith("classification.")]),
     ]
     return Section(*section, lead, (figure, *(each for each in more if each is not None)))
 

@@ -99,6 +99,8 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
         return
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
     tasks = [name for task in wanted for name in task.names]
+    if isinstance(config, Config):
+        tasks += [task.of_model for task in wanted if isinstance(task, PredictTask)]
     tasks += [treatment_name(task.name) for task in wanted if has_treatment(task, config.table_schema)]
     for task, by in product(wanted, config.evaluation.by):
         if isinstance(task, PredictTask):
