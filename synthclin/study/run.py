@@ -12,7 +12,7 @@ from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, staged_folder, write_atomic
-from synthclin.models import Checkpoint
+from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
@@ -107,7 +107,7 @@ def run(
             auditing.discard()
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
-        for finding in stages.new_identifiers(config, model):
+        for finding in stages.model_findings(config, model):
             on_finding(finding)
         with clock.stage("sample"):
             samples = stages.sample(config, model, real)
@@ -158,6 +158,9 @@ def fit(
     on_finding: Callable[[Finding], None] = _silent,
 ) -> Fitted:
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
+    if MODELS[config.model.type].keeps_rows:
+        what = f"a model of the family {config.model.type!r} consists of its training rows and is never written"
+        raise ConfigError("model.type", what, "Choose another family, such as `gan`.")
     clock = manifest.Clock()
     checkpoint = Checkpoint.beside(path_of(output))
     _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
@@ -166,7 +169,7 @@ def fit(
         _resume_or_discard(checkpoint, resume, on_finding)
         with clock.stage("fit"):
             model = stages.fit(config, real, checkpoint)
-        for finding in stages.new_identifiers(config, model):
+        for finding in stages.model_findings(config, model):
             on_finding(finding)
         write(model.parts(), folder)
     return Fitted(model, real, clock)

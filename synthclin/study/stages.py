@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Samples", "audit", "compare", "fit", "new_identifiers", "release", "report", "sample", "score", "write"]
+__all__ = ["Samples", "audit", "compare", "fit", "model_findings", "release", "report", "sample", "score", "write"]
 
 UNCONSTRAINED_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
@@ -115,8 +115,15 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
     )
 
 
-def new_identifiers(config: Config, model: Synthesizer) -> Iterator[Finding]:
-    """Yield a warning for each column whose identifiers start later than declared, to be none of the training rows'."""
+def model_findings(config: Config, model: Synthesizer) -> Iterator[Finding]:
+    """Yield warnings about a fitted model.
+
+    One is of a model that consists of its training rows; the others are of columns whose identifiers start later than
+    declared, to be none of the training rows'.
+    """
+    if model.keeps_rows:
+        what = f"{model.family!r} samples training rows: its table is a reference for comparisons, not for release"
+        yield Finding("model.type", what, "No model folder is written. Choose `gan` for release.", severity="warning")
     for name, column in model.encoder_.schema.columns.items():
         if isinstance(column, Id) and column != config.table_schema.columns[name]:
             what = f"synthetic identifiers start at number {column.start:,}: lower ones may be those of training rows"
@@ -239,4 +246,5 @@ def write(
     write_atomic(folder / "config.yaml", resolved_yaml(config))
     lines = (json.dumps(line, sort_keys=True) for line in model.training_.get("history", ()))
     write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
-    model.save(folder / "model")
+    if not model.keeps_rows:
+        model.save(folder / "model")
