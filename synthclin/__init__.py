@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
     from synthclin.inference import infer_schema
-    from synthclin.models import Bootstrap, Checkpoint, ConditionalGAN, Independent, Mixture
+    from synthclin.models import AutoSynthesizer, Bootstrap, Checkpoint, ConditionalGAN, Independent, Mixture
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from synthclin.tables import read_table, split, write_table
 
 __all__ = [
+    "AutoSynthesizer",
     "Bootstrap",
     "Checkpoint",
     "ConditionalGAN",
@@ -44,6 +45,7 @@ __all__ = [
 __version__ = VERSION
 
 _HOMES = {
+    "AutoSynthesizer": ("synthclin.models", "AutoSynthesizer"),
     "Bootstrap": ("synthclin.models", "Bootstrap"),
     "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),

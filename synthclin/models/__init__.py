@@ -1,5 +1,6 @@
 """Generative models of tables behind one interface: `fit`, `sample`, `impute`, `log_likelihood`, `save`."""
 
+from synthclin.models.auto import AutoSynthesizer
 from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.families.bootstrap import Bootstrap
@@ -11,6 +12,7 @@ from synthclin.models.synthesizer import Synthesizer
 
 __all__ = [
     "MODELS",
+    "AutoSynthesizer",
     "Bootstrap",
     "Checkpoint",
     "ConditionalGAN",

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from synthclin.errors import ModelFormatError
 from synthclin.io.files import path_of
 from synthclin.models import artifact
-from synthclin.models.families.bootstrap import Bootstrap
-from synthclin.models.families.gan import ConditionalGAN
-from synthclin.models.families.independent import Independent
-from synthclin.models.families.mixture import Mixture
+from synthclin.models.auto import AutoSynthesizer
+from synthclin.models.families import FAMILIES
 from synthclin.models.parameters import check_parameters
 from synthclin.models.synthesizer import Synthesizer
 
@@ -20,13 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "load"]
 
 MODELS: dict[str, type[Synthesizer]] = {
-    family.family: family
-    for family in (
-        ConditionalGAN,
-        Independent,
-        Bootstrap,
-        Mixture,
-    )
+    **{family.family: family for family in FAMILIES},
+    AutoSynthesizer.family: AutoSynthesizer,
 }
 """Every family by the name it has in a config."""
 

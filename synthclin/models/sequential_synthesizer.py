@@ -46,6 +46,7 @@ class SequentialSynthesizer(Synthesizer):
 
     has_likelihood: ClassVar[bool] = True
     models_visits: ClassVar[bool] = True
+    cost: ClassVar[float] = 0.0  # processor seconds of a fit for each thousand cells, about
 
     def __init__(
         self,

@@ -272,7 +272,9 @@ class Synthesizer(Imputing):
         """Return the fitted model with these `parts`; raises ModelFormatError where they do not fit."""
         # The device of the training may be absent: a machine without a GPU must still be able to sample.
         device = {"device": "auto"} if "device" in parts.parameters else {}
-        model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
+        # JSON has no tuples.
+        parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in (parts.parameters | device).items()}
+        model = cls(schema=parts.encoder.schema, **parameters)
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
         model.dtypes_ = dict(parts.dtypes)
         if parts.encoder.schema.visit_time is not None:

@@ -21,7 +21,7 @@ from tests import longitudinal
 from tests.ward import SCHEMA, ward
 
 ROWS = 160
-SMALL = {"effort": "quick", "width": 16}
+SMALL = {"effort": "quick", "width": 16, "candidates": ("independent", "mixture")}
 SAVED = [name for name, family in MODELS.items() if not family.keeps_rows]
 
 

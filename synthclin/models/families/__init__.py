@@ -1,1 +1,17 @@
-"""Model families: one module each, listed in `synthclin.models.registry`."""
+"""Model families: one module each, one line each in the list."""
+
+from synthclin.models.families.bootstrap import Bootstrap
+from synthclin.models.families.gan import ConditionalGAN
+from synthclin.models.families.independent import Independent
+from synthclin.models.families.mixture import Mixture
+from synthclin.models.sequential_synthesizer import SequentialSynthesizer
+
+__all__ = ["FAMILIES"]
+
+FAMILIES: tuple[type[SequentialSynthesizer], ...] = (
+    ConditionalGAN,
+    Independent,
+    Bootstrap,
+    Mixture,
+)
+"""Every family; `auto` chooses among them."""

@@ -89,6 +89,7 @@ class ConditionalGAN(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "gan"
+    cost: ClassVar[float] = 0.25
 
     def __init__(
         self,

@@ -118,6 +118,7 @@ class Mixture(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "mixture"
+    cost: ClassVar[float] = 0.06
 
     def __init__(
         self,

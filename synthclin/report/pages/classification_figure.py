@@ -13,7 +13,7 @@ from synthclin.language import tr
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.wording import interval, number, plain, signed
+from synthclin.wording import interval, measure_name, number, plain, signed
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -39,7 +39,7 @@ def classification_figure(scores: list[Score]) -> Figure | None:
             "Largest loss first."
         ),
         strip=tuple(_strip(score, one, axis) for score, one in found),
-        axis=axis.picture(in_words(found[0][1].measure)),
+        axis=axis.picture(measure_name(found[0][1].measure)),
         data=(
             DataTable(
                 tr("The generative model as a classifier"),
@@ -83,7 +83,7 @@ def _finding(scores: list[Score]) -> str:
 def _strip(score: Score, details: ClassificationDetails, axis: ChartAxis) -> StripRow:
     return StripRow(
         _target(score),
-        tr("{measure} on {n} real patients", measure=in_words(details.measure), n=number(score.n, 0)),
+        tr("{measure} on {n} real patients", measure=measure_name(details.measure), n=number(score.n, 0)),
         dot_row(
             _target(score),
             tr(
