@@ -57,7 +57,8 @@ class AutoSynthesizer(SequentialSynthesizer):
 
     Attributes after `fit`:
         chosen_: the fitted model of the family that was chosen.
-        training_: its facts, and `selection`: the figures of each candidate, and the reason.
+        training_: its facts, and `selection`: the figures of each candidate, and by how much the best exceeds the
+            default.
 
     Example:
         >>> import synthclin as sc
@@ -118,8 +119,8 @@ class AutoSynthesizer(SequentialSynthesizer):
                     step(1, note=f"{name}, out-of-fold NLL {nll:.3f} nats per row")
                     event = TrainingEvent("selection", len(trials), len(names), {"validation_nll": nll})
                     stopped = monitor.stops(event)
-        default = ConditionalGAN.family if ConditionalGAN.family in trials else names[-1]
-        found = best_of(trials, default if default in trials else Independent.family, Independent.family)
+        default = ConditionalGAN.family if ConditionalGAN.family in trials else Independent.family
+        found = best_of(trials, default, Independent.family)
         self.chosen_ = self._made(found.chosen)
         inner = _Inner(monitor, trials, saved.get("chosen"))
         facts = self.chosen_._fit(encoded, layout, inner, patient)  # noqa: SLF001
@@ -127,8 +128,10 @@ class AutoSynthesizer(SequentialSynthesizer):
         self.strengths_ = torch.tensor(trials[found.chosen].strengths)
         selection = {
             "chosen": found.chosen,
-            "reason": found.reason,
-            "targets": targets,
+            "best": found.best,
+            "default": found.default,
+            "gain": found.gain,
+            "noise": found.noise,
             "left_out": left_out,
             "trials": [_facts(trial, found.scores[name]) for name, trial in trials.items()],
         }

@@ -73,17 +73,26 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The trials of all candidates and what was chosen.
+    """What was chosen among the candidates.
 
     Arguments:
-        chosen: the name of a family.
-        reason: why, in words.
+        best: the family with the highest score.
+        default: the family that is taken unless another is better beyond noise.
+        gain: of the best family over the default.
+        noise: what the gain must exceed.
         scores: by family the share of dependence and utility that it reaches, 0 to 1, mean over folds.
     """
 
-    chosen: str
-    reason: str
+    best: str
+    default: str
+    gain: float
+    noise: float
     scores: dict[str, float]
+
+    @property
+    def chosen(self) -> str:
+        """The best family if its gain exceeds the noise, else the default."""
+        return self.best if self.gain > self.noise else self.default
 
 
 def folds_of(patient: NDArray[np.int64], seed: int) -> list[NDArray[np.bool_]]:
@@ -166,13 +175,8 @@ def best_of(trials: Mapping[str, Trial], default: str, baseline: str) -> Trials:
     means = {name: round(float(score.mean()), 4) for name, score in scores.items()}
     best = max(means, key=lambda name: means[name])
     more = scores[best] - scores[default]
-    noise = float(more.std(ddof=1) / math.sqrt(len(more))) if len(more) > 1 else 0.0
-    if best == default:
-        return Trials(default, "it has the highest score", means)
-    if more.mean() <= max(noise, LEAST_GAIN):
-        reason = f"it is the default, and {best} exceeds it by {more.mean():.3f} only, within noise"
-        return Trials(default, reason, means)
-    return Trials(best, f"its score exceeds that of {default}, the default, by {more.mean():.3f}", means)
+    error = float(more.std(ddof=1) / math.sqrt(len(more))) if len(more) > 1 else 0.0
+    return Trials(best, default, round(float(more.mean()), 4), round(max(error, LEAST_GAIN), 4), means)
 
 
 def _share(trial: Trial, target: str) -> NDArray[np.float64] | None:

@@ -19,7 +19,7 @@ from synthclin.evaluation.utility.predictions import default_tasks
 from synthclin.io.documents import dump_json
 from synthclin.io.files import write_atomic
 from synthclin.language import speaking
-from synthclin.models import MODELS, Checkpoint
+from synthclin.models import MODELS, AutoSynthesizer, Checkpoint
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.report import Report
 from synthclin.report.build import report_on
@@ -77,12 +77,17 @@ class Samples:
 
 def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Synthesizer:
     """Return the model of a study, fitted on its training rows, which are typed and checked already."""
+    parameters = config.model.parameters
+    if config.model.type == AutoSynthesizer.family and parameters.get("targets") is None:
+        # Of every task the first column is what it predicts or explains.
+        tasks = config.evaluation.utility or default_tasks(config.table_schema)
+        parameters["targets"] = tuple(dict.fromkeys(task.columns[0] for task in tasks))
     model = MODELS[config.model.type](
         config.table_schema,
         random_state=config.seed,
         rare_category=config.protect.rare_category,
         trim_extremes=config.protect.trim_extremes,
-        **config.model.parameters,
+        **parameters,
     )
     return model.fit(real.train, checkpoint=checkpoint, checked=True)
 

@@ -1,4 +1,4 @@
-"""Figures of what the training rows support: confirmed dependences of columns, and associations the model has lost."""
+"""Figures of what the training rows support: the choice of a family, confirmed dependences, lost associations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.labels import column_name
 from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row
-from synthclin.wording import number, plural, sentence_case, share
+from synthclin.wording import number, plain, plural, sentence_case, share
 
 if TYPE_CHECKING:
-    from synthclin.report.record.section_data import Confirmed, LostPair, SupportFacts
+    from synthclin.report.record.section_data import Confirmed, LostPair, Selection, SupportFacts
 
 __all__ = ["support_figures"]
 
@@ -18,8 +18,9 @@ _MOST = 8
 
 
 def support_figures(facts: SupportFacts) -> list[Figure]:
-    """Return the figures on confirmed dependences and on lost associations, without empty ones."""
+    """Return the figures on the choice of a family, on confirmed dependences and on lost associations, if any."""
     return [
+        *([_selection(facts.selection)] if facts.selection is not None else []),
         *([_confirmed(facts.confirmed)] if facts.confirmed else []),
         *([_lost(facts.lost)] if facts.lost else []),
     ]
@@ -79,4 +80,57 @@ def _lost(pairs: list[LostPair]) -> Figure:
         ),
         table=DataTable(caption, head, rows[:_MOST]),
         data=(DataTable(caption, head, rows),) if len(rows) > _MOST else (),
+    )
+
+
+def _selection(facts: Selection) -> Figure:
+    ordered = sorted(facts.trials, key=lambda one: -one.score)
+    targets = list(dict.fromkeys(target for one in ordered for target in one.real))
+    if facts.chosen == facts.best:
+        title = tr("The model family {chosen} was chosen: it has the highest score", chosen=plain(facts.chosen, 30))
+    else:
+        title = tr(
+            "The default family {chosen} was kept: {best} exceeds it by {gain} only, within noise",
+            chosen=plain(facts.chosen, 30),
+            best=plain(facts.best, 30),
+            gain=number(facts.gain),
+        )
+    rows = tuple(
+        Row(
+            plain(one.family, 30),
+            (
+                number(one.score),
+                number(one.nll, 2),
+                *(
+                    tr("{synthetic} ({real} real)", synthetic=number(one.utility.get(t)), real=number(one.real.get(t)))
+                    for t in targets
+                ),
+            ),
+        )
+        for one in ordered
+    )
+    head = (
+        tr("Family"),
+        tr("Score"),
+        tr("Nats per row"),
+        *(tr("Utility, {target}", target=column_name(target, 30)) for target in targets),
+    )
+    note = tr(
+        "The default family, {default}, is taken unless the score of another exceeds its own by more than {noise}.",
+        default=plain(facts.default, 30),
+        noise=number(facts.noise),
+    )
+    if facts.left_out:
+        names = ", ".join(plain(name, 30) for name in facts.left_out)
+        note += " " + tr("The time budget left out: {names}.", names=names)
+    return Figure(
+        title=title,
+        how=tr(
+            "Each candidate was fitted to the training part of each fold and judged on the other part. Nats per row: "
+            "negative log-likelihood, with conditional distributions shrunk where that part asks for it; lower is "
+            "better. Utility: AUC above 0.5 (R2 of a number) of a forest trained on sampled rows, beside that of one "
+            "trained on real rows. Score: mean of both as shares, 0 for independent columns, 1 at best. Best first."
+        ),
+        table=DataTable(tr("Candidates of the model family"), head, rows),
+        note=note,
     )

@@ -16,6 +16,7 @@ __all__ = [
     "Confirmed",
     "Correlation",
     "Count",
+    "FamilyTrial",
     "FewEvents",
     "Finite",
     "Histogram",
@@ -23,6 +24,7 @@ __all__ = [
     "Pair",
     "RuleFacts",
     "SectionData",
+    "Selection",
     "Share",
     "Summary",
     "SupportFacts",
@@ -228,8 +230,45 @@ class LostPair(Open):
     """The same in rows sampled from the model."""
 
 
+class FamilyTrial(Open):
+    """Out-of-fold figures of one model family."""
+
+    family: StrictStr
+    """Name of the family."""
+    score: Finite
+    """Share of dependence and utility that it reaches, 0 (independent columns) to 1."""
+    nll: Finite
+    """Calibrated negative log-likelihood, in nats per row."""
+    utility: dict[StrictStr, Finite] = Field(default_factory=dict)
+    """By target the AUC above 0.5 (or the R2 of a number) of forests trained on sampled rows."""
+    real: dict[StrictStr, Finite] = Field(default_factory=dict)
+    """By target that of forests trained on real rows."""
+
+
+class Selection(Open):
+    """Choice of the model family by cross-validation."""
+
+    chosen: StrictStr
+    """Name of the family that was fitted."""
+    best: StrictStr
+    """Name of the family with the highest score."""
+    default: StrictStr
+    """Name of the family that is taken unless another is better beyond noise."""
+    gain: Finite
+    """Score of the best above that of the default."""
+    noise: Finite
+    """What the gain must exceed."""
+    left_out: list[StrictStr] = Field(default_factory=list)
+    """Families that the time budget excluded."""
+    trials: list[FamilyTrial]
+    """The candidates."""
+
+
 class SupportFacts(Open):
     """What the training rows support, by the model: confirmed dependences and lost associations."""
+
+    selection: Selection | None = None
+    """How the model family was chosen, where it was."""
 
     confirmed: list[Confirmed] = Field(default_factory=list)
     """Of each column, on tables small enough for folds."""
