@@ -22,7 +22,7 @@ __all__ = ["class_probabilities"]
 CHUNK = 4_096
 """Rows whose likelihoods are computed at a time, one for each class."""
 
-DRAWS = 32
+SAMPLES = 32
 """Sampled values of the unknown cells of a row, over which its likelihood is averaged."""
 
 
@@ -82,12 +82,12 @@ def _by_code(likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, code
     for part in codes.split(CHUNK):
         found = torch.full((column.cardinality, len(part)), -torch.inf)
         others = [j for j in range(part.shape[1]) if j != place]
-        draws = DRAWS if bool((part[:, others] < 0).any()) else 1
+        samples = SAMPLES if bool((part[:, others] < 0).any()) else 1
         for code in np.flatnonzero(usable).tolist():
             changed = part.clone()
             changed[:, place] = code
-            drawn = likelihood(changed.repeat(draws, 1)).float().cpu()
-            found[code] = drawn.reshape(draws, -1).logsumexp(0)
+            sampled = likelihood(changed.repeat(samples, 1)).float().cpu()
+            found[code] = sampled.reshape(samples, -1).logsumexp(0)
         rules = mask(place, {j: part[:, j] for j in others})
         if rules is not None:
             ruled = found + rules

@@ -225,8 +225,9 @@ class _Maximisation:
 
     def __init__(self, layout: Layout, shares: list[Tensor], limit: int, seed: int) -> None:
         self.shares, self.limit, self.seed = shares, limit, seed
-        self.tilts = [_Tilt.of(column, share) for column, share in zip(layout.columns, shares, strict=True)]
-        self.scores = [code_scores(column, share) for column, share in zip(layout.columns, shares, strict=True)]
+        columns = list(zip(layout.columns, shares, strict=True))
+        self.smooth = [_SmoothDistributions.of(column, share) for column, share in columns]
+        self.scores = [code_scores(column, share) for column, share in columns]
         sizes = layout.cardinalities
         self.sizes, self.first = sizes, torch.tensor([0, *np.cumsum(sizes)[:-1]])
 
@@ -299,10 +300,10 @@ class _Maximisation:
         """Return log-weights and log-probabilities that raise the expected likelihood."""
         log_weights = ((weight + 1.0) / (weight + 1.0).sum()).log()
         tables = []
-        for count, share, tilt, old in zip(counts, self.shares, self.tilts, before, strict=True):
+        for count, share, smooth, old in zip(counts, self.shares, self.smooth, before, strict=True):
             smoothed = count + PRIOR_ROWS * share / share.sum()
             tables.append(
-                (smoothed / smoothed.sum(1, keepdim=True)).log() if tilt is None else tilt.fitted(smoothed, old)
+                (smoothed / smoothed.sum(1, keepdim=True)).log() if smooth is None else smooth.fitted(smoothed, old)
             )
         return log_weights, tables
 
@@ -326,7 +327,7 @@ class _Maximisation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tilt:
+class _SmoothDistributions:
     """Distributions of an ordered column: the marginal one times the exponential of a combination of few features.
 
     With a normal score and its square they are Gaussian on the scale of normal scores.
@@ -340,7 +341,7 @@ class _Tilt:
     log_share: Tensor
 
     @classmethod
-    def of(cls, column: ColumnLayout, share: Tensor) -> _Tilt | None:
+    def of(cls, column: ColumnLayout, share: Tensor) -> _SmoothDistributions | None:
         """Return that of a column with many ordered codes, else None: each code has a probability of its own."""
         if not is_smooth(column):
             return None

@@ -198,7 +198,7 @@ class Longitudinal:
         known = set(self.rows.schema.columns) & set(self.schema.columns) - set(self.first.means)
         seconds = {name: one.get("seconds", {}) for name, one in each.items()}
         found = {
-            "parameters": sum(one["parameters"] for one in each.values()),
+            "parameters": sum(one.get("parameters", 0) for one in each.values()),
             "history": [{"model": name} | line for name, one in each.items() for line in one.get("history", ())],
             "seconds": {f"{name} {key}": value for name, parts in seconds.items() for key, value in parts.items()},
         }
