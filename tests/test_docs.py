@@ -22,8 +22,10 @@ from synthclin.evaluation.catalogue import FAMILIES, KINDS, headline_kinds, kind
 from synthclin.evaluation.fidelity import detection, marginals
 from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names, within
+from synthclin.models import MODELS
 from synthclin.models.families import gan
 from synthclin.models.generator.training import plan_for
+from synthclin.models.parameters import parameter_fields
 from synthclin.report.record.release import Release
 from synthclin.schema import Schema
 from synthclin.schema.columns import AnyColumn, Column
@@ -145,6 +147,14 @@ def test_yaml_names_every_key_of_a_study():
         assert [key for key in block.model_fields if f"`{key}`" not in page] == []
     parameters = set(config.load(ROOT / "configs" / "heart_disease.yaml").model.parameters) | {"type"}
     assert [key for key in parameters if f"`{key}`" not in page] == []
+
+
+def test_the_page_of_families_names_each_family_and_its_parameters():
+    page = (ROOT / "docs" / "families.md").read_text("utf-8") + (ROOT / "docs" / "yaml.md").read_text("utf-8")
+    shared = {"random_state", "rare_category", "trim_extremes"}
+    for name, family in MODELS.items():
+        assert f"| `{name}` | `{family.__name__}` |" in page
+        assert [key for key in parameter_fields(family) if f"`{key}`" not in page and key not in shared] == []
 
 
 def test_the_schema_page_names_every_type_and_key():
