@@ -24,6 +24,7 @@ from synthclin.models.generator.training import Effort
 from synthclin.models.parameters import check_parameters, parameter_fields
 from synthclin.models.selection import Trial, best_of, folds_of, tried
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
+from synthclin.models.synthesizer import Synthesizer
 from synthclin.progress import quiet, track
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 from synthclin.schema import Schema
@@ -89,6 +90,10 @@ class AutoSynthesizer(SequentialSynthesizer):
         self.seconds = seconds
         self.effort = effort
         self.device = device
+
+    def shadow(self, random_state: int) -> Synthesizer:
+        """Return a shadow model of the family that was chosen: the choice itself is not repeated."""
+        return self.chosen_.shadow(random_state) if self.longitudinal_ is None else super().shadow(random_state)
 
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]

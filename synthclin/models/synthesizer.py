@@ -299,6 +299,16 @@ class Synthesizer(Imputing):
             "table": table.digest(),
         }
 
+    def shadow(self, random_state: int) -> Synthesizer:
+        """Return an unfitted model of the same family and parameters, with another seed and quick to train.
+
+        A shadow model of an attack: Shokri et al. 2017, arXiv 1610.05820.
+        """
+        parameters = self.get_params(deep=False) | {"random_state": random_state}
+        if "effort" in parameters:
+            parameters["effort"] = "quick"
+        return type(self)(**parameters)
+
     def _fit_visits(
         self, table: pd.DataFrame, schema: Schema, checkpoint: Checkpoint | None, callback: Callback | None
     ) -> dict[str, Any]:

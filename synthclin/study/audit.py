@@ -206,12 +206,10 @@ class _Shadows:
 
     def _trained(self, number: int) -> NDArray[np.float64]:
         """Train a shadow model and return its signals."""
-        parameters = self.model.get_params(deep=False) | {"random_state": stream_seed(self.seed, "audit", number)}
-        if "effort" in parameters:
-            parameters["effort"] = "quick"
         # The progress bar counts models; those of the trainings are silenced.
         with progress.quiet():
-            shadow = type(self.model)(**parameters).fit(self.rows[self.training_rows(number)])
+            shadow = self.model.shadow(stream_seed(self.seed, "audit", number))
+            shadow.fit(self.rows[self.training_rows(number)])
             rows = min(len(self.tables.synthetic), _MOST_SAMPLED)
             if self.model.schema.visit_time is not None:
                 rows = len(np.unique(self.patients)) * rows // len(self.rows)  # patients, with about as many rows

@@ -185,3 +185,11 @@ def test_a_selection_that_was_killed_resumes_after_the_last_family(tmp_path, mon
 def test_wrong_parameters_are_errors(parameters, match):
     with pytest.raises(ConfigError, match=match):
         sc.AutoSynthesizer(SCHEMA, **parameters).fit(ward(60))
+
+
+def test_a_shadow_model_is_of_the_chosen_family(chosen):
+    shadow = chosen.shadow(9)
+    assert type(shadow) is sc.Mixture
+    assert shadow.random_state == 9
+    assert not hasattr(shadow, "encoder_")
+    assert len(shadow.fit(patients(80)).sample(3)) == 3
