@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
@@ -33,6 +33,18 @@ from synthclin.schema.patients import MIN_PATIENTS
 __all__ = ["AutoSynthesizer"]
 
 _BY_NAME = {family.family: family for family in FAMILIES}
+_CANDIDATES = tuple(name for name, family in _BY_NAME.items() if not family.keeps_rows)
+
+
+def _candidate(name: str) -> str:
+    """Return the name of a family that may be chosen; raises ValueError for another."""
+    if name not in _CANDIDATES:
+        raise ValueError(f"{name!r} cannot be chosen. Choose from {', '.join(_CANDIDATES)}.")
+    return name
+
+
+Candidate = Annotated[str, AfterValidator(_candidate)]
+"""Name of a family that may be chosen."""
 
 
 class AutoSynthesizer(SequentialSynthesizer):
@@ -76,7 +88,7 @@ class AutoSynthesizer(SequentialSynthesizer):
         schema: Schema,
         *,
         targets: Annotated[tuple[str, ...], Field(strict=False)] | None = None,
-        candidates: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None,
+        candidates: Annotated[tuple[Candidate, ...], Field(strict=False, min_length=1)] | None = None,
         seconds: Annotated[float, Field(gt=0)] = 1_800.0,
         effort: Effort = "standard",
         random_state: Annotated[int, Field(ge=0)] = 0,
@@ -151,11 +163,7 @@ class AutoSynthesizer(SequentialSynthesizer):
 
     def _within_budget(self, encoded: Encoded) -> tuple[list[str], list[str]]:
         """Return the names of the candidates, the quickest first, and of those that the budget excludes."""
-        for name in self.candidates or ():
-            if name not in _BY_NAME or _BY_NAME[name].keeps_rows:
-                known = ", ".join(each for each, family in _BY_NAME.items() if not family.keeps_rows)
-                raise ConfigError("model.candidates", f"{name!r} cannot be chosen", f"Choose from {known}.")
-        wanted = self.candidates or tuple(name for name, family in _BY_NAME.items() if not family.keeps_rows)
+        wanted = self.candidates or _CANDIDATES
         always = {Independent.family, ConditionalGAN.family if self.candidates is None else Independent.family}
         cells, spent = encoded.codes.numel() / 1_000, 0.0
         taken, excluded = [], []
@@ -231,9 +239,7 @@ class AutoSynthesizer(SequentialSynthesizer):
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
         name, inner = facts.get("family"), facts.get("chosen")
-        if not isinstance(name, str) or name not in _BY_NAME or not isinstance(inner, dict) or len(facts) != 2:
-            raise misfit()
-        if _BY_NAME[name].keeps_rows:
+        if not isinstance(name, str) or name not in _CANDIDATES or not isinstance(inner, dict) or len(facts) != 2:
             raise misfit()
         own = {key: value for key, value in tensors.items() if not key.startswith("chosen.")}
         shapes = {f"share.{j}": (size,) for j, size in enumerate(layout.cardinalities)} | {"strengths": (len(layout),)}

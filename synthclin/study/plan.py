@@ -10,6 +10,7 @@ from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
+from synthclin.evaluation.tasks import PredictTask
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
 from synthclin.study.data import patients_in, prepare, wanted
@@ -17,7 +18,7 @@ from synthclin.study.data import patients_in, prepare, wanted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from synthclin.evaluation.tasks import Analysis, PredictTask
+    from synthclin.evaluation.tasks import Analysis
     from synthclin.rules.validation import Finding
     from synthclin.schema import Schema
     from synthclin.study.config import Config
@@ -89,7 +90,8 @@ def _default_gates() -> list[str]:
 
 def _scores(task: PredictTask | Analysis, schema: Schema) -> list[str]:
     """Return the names of the scores of a task."""
-    return [*task.names, *([treatment_name(task.name)] if has_treatment(task, schema) else [])]
+    of_model = [task.of_model] if isinstance(task, PredictTask) else []
+    return [*task.names, *of_model, *([treatment_name(task.name)] if has_treatment(task, schema) else [])]
 
 
 def editions(config: Config) -> list[tuple[str, str]]:
