@@ -1,4 +1,4 @@
-"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
+"""Training of networks over codes: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
 
 Without a warm-up, by adversarial training alone.
 """
@@ -132,12 +132,13 @@ class Training:
 
 
 def train(
-    network: MaskedGenerator,
+    network: CodeNetwork,
     codes: Tensor,
     plan: Plan,
     seed: int,
     monitor: TrainingMonitor | None = None,
     patient: NDArray[np.int64] | None = None,
+    measured: int | None = None,
 ) -> Training:
     """Train `network` in place on (rows, columns) codes and return the training record.
 
@@ -154,6 +155,7 @@ def train(
         seed: of everything random.
         monitor: callback and checkpoint.
         patient: (rows,) number of each row's patient; by default each row is a patient.
+        measured: training rows whose likelihood is measured at the end, at most; by default all.
 
     Raises:
         ModelFormatError: the state does not fit the network.
@@ -170,7 +172,7 @@ def train(
         phases = _phases(plan, setting)
     record = TrainingLoop(phases, network, monitor).run()
     release(network)
-    record.train_nll = validation_nll(network, setting.codes)
+    record.train_nll = validation_nll(network, setting.codes[:measured])
     if not plan.folds:
         record.validation_nll = validation_nll(network, setting.validation)
     return record
@@ -197,7 +199,7 @@ def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),
     }
-    if len(setting.network.columns) >= WIDE:
+    if len(setting.network.columns) >= WIDE and isinstance(setting.network, MaskedGenerator):
         phases[MarginalCalibration.name] = partial(MarginalCalibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
