@@ -36,12 +36,13 @@ def plan_for(rows: int, effort: Effort, *, any_order: bool = False) -> Plan:
     else:
         epochs = {"quick": 16, "standard": 40, "thorough": 100}[effort]
         rate = 3e-3
+    patience = 8 if effort != "thorough" else 15
     if any_order:
-        epochs, rate = epochs * 3 // 2, rate * 5 / 3
+        epochs, rate, patience = epochs * 3 // 2, rate * 5 / 3, patience * 2
     return Plan(
         batch=min(128, max(16, rows // 5)) if small else 128 if rows < WHOLE else 256,
         epochs=epochs if rows <= WHOLE else max(LEAST_EPOCHS, epochs * WHOLE // rows),
-        patience=8 if effort != "thorough" else 15,
+        patience=patience,
         every=1 if rows < 1_000 and not any_order else 2,
         validation=max(1, min(max(30, rows // 10), rows // 3, 1_000)),
         rate=rate,
