@@ -21,7 +21,8 @@ __all__ = ["AttentionNetwork", "CausalNetwork", "SubsetNetwork"]
 IN_ORDER = 0.5
 """Share of the training rows whose unmasked cells are the first ones in the order of sampling.
 
-Of a table of 10,000 rows and 15 columns it lowered the holdout NLL by 0.14 nats per row, against random orders alone.
+Of a table of 10,000 rows and 15 columns it lowered the holdout NLL by 0.14 nats per row, against random orders alone;
+a share of 0.9 did not lower it.
 """
 
 SCORED = 32
