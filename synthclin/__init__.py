@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
     from synthclin.inference import infer_schema
-    from synthclin.models import AutoSynthesizer, Bootstrap, Checkpoint, ConditionalGAN, Independent, Mixture
+    from synthclin.models import (
+        AutoSynthesizer,
+        Bootstrap,
+        CellTransformer,
+        Checkpoint,
+        ConditionalGAN,
+        Independent,
+        MaskedDiffusion,
+        Mixture,
+    )
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
@@ -22,10 +31,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AutoSynthesizer",
     "Bootstrap",
+    "CellTransformer",
     "Checkpoint",
     "ConditionalGAN",
     "GateError",
     "Independent",
+    "MaskedDiffusion",
     "Mixture",
     "Report",
     "Schema",
@@ -47,11 +58,13 @@ __version__ = VERSION
 _HOMES = {
     "AutoSynthesizer": ("synthclin.models", "AutoSynthesizer"),
     "Bootstrap": ("synthclin.models", "Bootstrap"),
+    "CellTransformer": ("synthclin.models", "CellTransformer"),
     "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
     "Independent": ("synthclin.models", "Independent"),
     "Mixture": ("synthclin.models", "Mixture"),
+    "MaskedDiffusion": ("synthclin.models", "MaskedDiffusion"),
     "Report": ("synthclin.report", "Report"),
     "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
     "SynthclinError": ("synthclin.errors", "SynthclinError"),

@@ -10,7 +10,8 @@ from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.families import gan
 from synthclin.models.generator import adversarial, validation_metrics
 from synthclin.models.generator.adversarial import cell_critic, margins
-from synthclin.models.generator.networks import CodeTables, MaskedGenerator
+from synthclin.models.generator.code_network import CodeTables
+from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.models.generator.training import plan_for
 from tests.ward import SCHEMA, ward
 

@@ -91,6 +91,7 @@ class _AdversarialPhase(Phase):
     norm of its context logits.
     """
 
+    network: MaskedGenerator
     learners: ClassVar = ("networks", "optimizers", "average")
 
     def __init__(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from synthclin.models.generator.networks import MaskedGenerator
+from synthclin.models.generator.code_network import CodeNetwork
 
 __all__ = ["best_strengths", "shrunk_likelihood"]
 
@@ -20,7 +20,7 @@ NOISE_ALLOWED = 1.0
 """Nats, summed over all validation rows, by which strength 0 must exceed 1 in log-likelihood; less is chance."""
 
 
-def shrunk_likelihood(networks: Sequence[MaskedGenerator], parts: Sequence[Tensor], strengths: Tensor) -> list[Tensor]:
+def shrunk_likelihood(networks: Sequence[CodeNetwork], parts: Sequence[Tensor], strengths: Tensor) -> list[Tensor]:
     """Return the log-likelihood of each cell of each part under the network of that part, at each strength.
 
     Arguments:

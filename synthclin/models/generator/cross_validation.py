@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.models.generator.calibration import best_strengths, shrunk_likelihood
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.likelihood import Learner
-from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting
 from synthclin.models.generator.regression import Regression, fit_paths, path_log_likelihood
 from synthclin.progress import Step
@@ -277,7 +277,7 @@ class Refit(Phase):
         return PhaseOutcome(self.name, {"mean_strength": round(float(self.strengths.mean()), 4)})
 
 
-def _regression(network: MaskedGenerator) -> Regression:
+def _regression(network: CodeNetwork) -> Regression:
     assert network.regression is not None
     return network.regression
 

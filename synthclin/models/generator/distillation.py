@@ -146,6 +146,7 @@ class Distillation(Phase):
     Knowledge distillation: Hinton et al. 2015, arXiv 1503.02531.
     """
 
+    network: MaskedGenerator
     name, stream, label = "distillation", "teaching", "distilling one pass"
     learners: ClassVar = ("network", "student", "optimizer", "average")
     facts: ClassVar = ("done",)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.masked_layers import weights_masked
-from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.models.generator.objectives import negative_log_likelihood
 from synthclin.models.generator.optimizer import AdamW, Average, descend
 from synthclin.models.generator.phases import Phase, PhaseOutcome, Setting, rate_share
@@ -36,7 +36,7 @@ class Learner:
     """
 
     def __init__(
-        self, network: MaskedGenerator, codes: Tensor, batch: int, epochs: int, *, rate: float, decay: float
+        self, network: CodeNetwork, codes: Tensor, batch: int, epochs: int, *, rate: float, decay: float
     ) -> None:
         self.network, self.codes, self.batch = network, codes, batch
         self.batches = max(1, math.ceil(len(codes) / batch))
@@ -50,7 +50,7 @@ class Learner:
         self.coefficients: Tensor | None = None
 
     @property
-    def averaged_network(self) -> MaskedGenerator:
+    def averaged_network(self) -> CodeNetwork:
         """The network with the EMA weights."""
         return self.average.module
 

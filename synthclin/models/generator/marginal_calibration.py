@@ -94,6 +94,7 @@ def _corrected(network: MaskedGenerator, t: int, logits: Tensor, codes: Tensor) 
 class MarginalCalibration(Phase):
     """Calibration phase: a single step, after the network is trained and before it is distilled."""
 
+    network: MaskedGenerator
     name, stream, label = "calibration", "marginal calibration", "calibrating"
     facts: ClassVar = ("done", "apart")
 

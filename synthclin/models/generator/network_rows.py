@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from synthclin.models.generator.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
 from synthclin.models.generator.networks import MaskedGenerator
-from synthclin.models.generator.regression import Regression
+from synthclin.models.generator.regression import RegressionRows
 from synthclin.sampling.sequential import SampledCodes, sample_codes
 
 __all__ = ["NetworkRows", "sample_network"]
@@ -57,7 +57,7 @@ class NetworkRows:
             for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(network.blocks) + 1)]
-        self.parents = [] if network.regression is None else network.regression.used()
+        self.regression = None if network.regression is None else RegressionRows(network.regression)
         self.codes: list[Tensor] = []
 
     def begin(self, rows: int) -> None:
@@ -81,18 +81,7 @@ class NetworkRows:
             first = self.codes[network.potentials.pairs[r][0]]
             for kernel, weight in zip(self.kernels[r], self._outputs(t, *network.potential_at[r]), strict=True):
                 logits.addcmul_(kernel.index_select(1, first), weight)
-        if network.regression is not None:
-            logits = torch.addmm(logits, network.regression.features.of(t), self._coefficients(network.regression, t))
-        return logits
-
-    def _coefficients(self, regression: Regression, t: int) -> Tensor:
-        """Return the coefficients of the features of the t-th column of the network, (features, rows)."""
-        parents, weights = self.parents[t]
-        constant = regression.weights[t, :, :1]
-        if not parents:
-            return constant.expand(-1, self.rows)
-        context = [regression.features.of(p).T.index_select(1, self.codes[p]) for p in parents]
-        return torch.addmm(constant, weights, torch.cat(context))
+        return logits if self.regression is None else self.regression.added(logits, t, self.codes)
 
     def push(self, column: int, codes: Tensor) -> None:
         """Set the (rows,) codes of a column."""

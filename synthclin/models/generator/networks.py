@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,116 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.generator.code_features import code_basis, code_features, is_smooth
+from synthclin.models.generator.code_network import CodeNetwork, grouped
 from synthclin.models.generator.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
 from synthclin.models.generator.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.generator.receptive_fields import ReceptiveField, whole_receptive_field
-from synthclin.models.generator.regression import Regression
 
-__all__ = ["CodeTables", "MaskedGenerator"]
-
-MOST_FREE = 64
-"""Levels up to which a column has one context logit per level; most levels of larger columns have few training rows."""
-
-FACTORS = 16
-"""Rank of the context logits of a column of more levels."""
-
-LEAST_SHARE = 1e-3
-"""Added to each marginal probability of the untrained network."""
-
-MOST_ADDED = 0.05
-"""Sum of what is added to the marginal probabilities of a column, at most, where its dependence is shrunk to them."""
+__all__ = ["MaskedGenerator"]
 
 
-class CodeTables(nn.Module):
-    """Code embeddings and output layer of a group of columns, padded to one size so that they are computed together.
-
-    **Shape**
-
-    - `embeddings()`: (columns, codes, EMBEDDING)
-    - `logits(context_logits)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
-
-    The logits of a column are its log marginal probabilities (`bias`) plus context logits. The context logits of a
-    smooth column are weights of its fixed basis (`width` functions of the code's position). Those of a column of many
-    levels are weights of a trained basis (low-rank factors, so that levels in similar contexts share parameters).
-    Other columns have one context logit per code.
-    """
-
-    def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
-        super().__init__()
-        self.members = tuple(members)
-        # On the device, so that no step waits for the host.
-        self.register_buffer("index", torch.tensor(members), persistent=False)
-        codes = max(columns[j].cardinality for j in members)
-        self.smooth = is_smooth(columns[members[0]])
-        free = torch.randn(len(members), codes, EMBEDDING) / math.sqrt(codes)
-        self.width = codes
-        if self.smooth:
-            features = _padded([code_features(columns[j], frequencies[j]) for j in members], codes)
-            basis = _padded([code_basis(columns[j], frequencies[j]) for j in members], codes)
-            self.register_buffer("features", features, persistent=False)
-            self.register_buffer("basis", basis, persistent=False)
-            inputs, self.width = features.shape[2], basis.shape[2]
-            self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
-            free = torch.zeros_like(free)
-        elif codes > MOST_FREE:
-            self.width = FACTORS
-            self.basis = nn.Parameter(torch.randn(len(members), codes, FACTORS) / math.sqrt(FACTORS))
-        else:
-            self.register_parameter("basis", None)
-        self.free = nn.Parameter(free)
-        self.register_buffer(
-            "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
-        )
-        shares = [frequencies[j] / frequencies[j].sum() for j in members]
-        start = _padded([(share + LEAST_SHARE).log()[:, None] for share in shares], codes)
-        self.bias = nn.Parameter(start[:, :, 0].clone())
-        floors = [min(LEAST_SHARE, MOST_ADDED / len(share)) for share in shares]
-        marginal = [(share + floor).log()[:, None] for share, floor in zip(shares, floors, strict=True)]
-        self.register_buffer("marginal", _padded(marginal, codes)[:, :, 0], persistent=False)
-
-    index: Tensor
-    marginal: Tensor
-    features: Tensor
-    basis: Tensor | None
-    padding: Tensor
-
-    def embeddings(self) -> Tensor:
-        """Return the embedding of every code."""
-        return self.features @ self.mix + self.free if self.smooth else self.free
-
-    def logits(self, context_logits: Tensor) -> Tensor:
-        """Return the sum of marginal logits and context logits."""
-        in_context = context_logits if self.basis is None else context_logits @ self.basis.transpose(1, 2)
-        return in_context + (self.bias + self.padding)[:, None, :]
-
-    def shrunk_bias(self, strengths: Tensor) -> Tensor:
-        """Return the bias moved from the log marginal probabilities (0) to the trained one (1): (columns,) strengths.
-
-        The trained bias alone is no marginal distribution: it is that at context logits of 0.
-        """
-        return self.marginal + strengths[self.index][:, None] * (self.bias - self.marginal)
-
-
-def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
-    """Stack (codes_j, width_j) tables into (tables, codes, widest), filled up with `value`."""
-    width = max(table.shape[1] for table in tables)
-    return torch.stack(
-        [functional.pad(table, (0, width - table.shape[1], 0, codes - table.shape[0]), value=value) for table in tables]
-    )
-
-
-def _groups(columns: Sequence[ColumnLayout], members: Sequence[int]) -> list[list[int]]:
-    """Return groups of columns that share a padded table: same output layer, numbers of codes within a factor of 2."""
-    groups: dict[tuple[bool, int], list[int]] = {}
-    for j in members:
-        size = max(2, (columns[j].cardinality - 1).bit_length())
-        # Above 128 codes padding costs more than it saves: such a column is a group of its own.
-        groups.setdefault((is_smooth(columns[j]), size if size <= 7 else 1000 + j), []).append(j)
-    return list(groups.values())
-
-
-class MaskedGenerator(nn.Module):
+class MaskedGenerator(CodeNetwork):
     """Residual masked autoregressive network (ResMADE) over code embeddings, with a smooth output head.
 
     MADE: Germain et al. 2015, arXiv 1502.03509; residual form: Nash & Durkan 2019, arXiv 1904.05626. The conditional
@@ -156,16 +54,12 @@ class MaskedGenerator(nn.Module):
         blocks: int = 2,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.regression = Regression(columns, frequencies) if regressed else None
-        # The distilled one-pass generator, where there is one; see `synthclin.models.generator.distillation`.
-        self.shortcut: MaskedGenerator | None = None
-        self.given = given
-        self.columns = tuple(columns)
-        self.fields = tuple(fields) or whole_receptive_field(len(columns))
-        grouped = [_groups(columns, field.members) for field in self.fields]
-        self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for groups in grouped for group in groups)
-        self.home = {j: (g, i) for g, table in enumerate(self.groups) for i, j in enumerate(table.members)}
+        fields = tuple(fields) or whole_receptive_field(len(columns))
+        groups = [grouped(columns, field.members) for field in fields]
+        super().__init__(
+            columns, frequencies, [group for each in groups for group in each], regressed=regressed, given=given
+        )
+        self.fields = fields
         count = len(columns)
         # A unit of degree d depends on columns 0..d; sorted degrees make each column's units one slice.
         degrees = torch.div(torch.arange(width) * max(count - 1, 1), width, rounding_mode="floor")
@@ -178,9 +72,9 @@ class MaskedGenerator(nn.Module):
         self.potential_at: dict[int, tuple[int, slice]] = {}
         self.heads = nn.ModuleList()
         self.spans: list[list[int]] = []
-        ends = torch.tensor([len(groups) for groups in grouped]).cumsum(0).tolist()
+        ends = torch.tensor([len(each) for each in groups]).cumsum(0).tolist()
         for v, (field, end) in enumerate(zip(self.fields, ends, strict=True)):
-            tables = self.groups[end - len(grouped[v]) : end]
+            tables = self.groups[end - len(groups[v]) : end]
             output_columns: list[int] = []
             for t, j in ((table, j) for table in tables for j in table.members):
                 self.context_at[j] = v, slice(len(output_columns), len(output_columns) + t.width)
@@ -191,31 +85,10 @@ class MaskedGenerator(nn.Module):
                     output_columns += [second] * len(WIDTHS)
             self.heads.append(Head(field, torch.tensor(output_columns), degrees))
             self.spans.append([len(table.members) * table.width for table in tables])
-        starts, total = {}, 0
-        for table in self.groups:
-            for i, j in enumerate(table.members):
-                starts[j] = total + i * table.bias.shape[1]
-            total += len(table.members) * table.bias.shape[1]
-        self.register_buffer("starts", torch.tensor([starts[j] for j in range(count)]), persistent=False)
 
-    starts: Tensor
-
-    @property
-    def groups(self) -> list[CodeTables]:
-        """The tables of all groups of columns; those of one receptive field are consecutive."""
-        return cast("list[CodeTables]", list(self.tables))
-
-    def forward(self, codes: Tensor) -> list[Tensor]:
-        """Return the logits of every column given the columns before it, a tensor per group."""
-        return self._logits(codes, self._outputs(codes), self.coefficients(codes))
-
-    def coefficients(self, codes: Tensor) -> Tensor | None:
-        """Return the coefficients of the regression, (rows, columns, features); None without one."""
-        return None if self.regression is None else self.regression(codes)
-
-    def _logits(self, codes: Tensor, outputs: Sequence[Tensor], coefficients: Tensor | None) -> list[Tensor]:
-        """Return the logits of every column from the outputs of each head and the coefficients of the regression."""
-        context_logits, weights = self._parts(outputs)
+    def network_logits(self, codes: Tensor) -> list[Tensor]:
+        """Return the logits of every column given the columns before it, a tensor per group, without the regression."""
+        context_logits, weights = self._parts(self._outputs(codes))
         logits = [table.logits(each) for table, each in zip(self.groups, context_logits, strict=True)]
         added: dict[int, list[tuple[int, Tensor]]] = {}
         for r, (first, second) in enumerate(self.potentials.pairs):
@@ -227,30 +100,11 @@ class MaskedGenerator(nn.Module):
             slots = torch.tensor([slot for slot, _ in potentials], device=codes.device)
             # All at once: an addition to a part of a tensor copies the whole of it in the backward pass.
             logits[group] = logits[group].index_add(0, slots, torch.stack([potential for _, potential in potentials]))
-        return self._regressed(logits, coefficients)
-
-    def _regressed(self, logits: list[Tensor], coefficients: Tensor | None) -> list[Tensor]:
-        """Return the logits with what the regression adds to them; as they are without its coefficients."""
-        if self.regression is None or coefficients is None:
-            return logits
-        features = self.regression.features
-        return [
-            each + coefficients[:, t.index].transpose(0, 1) @ features.padded(t.index, each.shape[2]).transpose(1, 2)
-            for t, each in zip(self.groups, logits, strict=True)
-        ]
+        return logits
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
         """Return the context logits of each column, as weights of its basis, (members, rows, width) per group."""
         return self._parts(self._outputs(codes))[0]
-
-    def cells(self, codes: Tensor) -> Tensor:
-        """Return the embedding of each cell, (rows, columns, EMBEDDING)."""
-        table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
-        places = codes + self.starts
-        if places.device.type == "cpu":
-            # The backward pass of an embedding scans all cells for every code; on a GPU it alone has a fixed order.
-            return table.index_select(0, places.flatten()).view(*places.shape, EMBEDDING)
-        return functional.embedding(places, table)
 
     def _outputs(self, codes: Tensor) -> list[Tensor]:
         """Return the outputs of each head, (rows, outputs)."""
@@ -274,72 +128,8 @@ class MaskedGenerator(nn.Module):
             weights |= zip(numbers, parts[len(spans) :], strict=True)
         return context_logits, weights
 
-    def log_likelihood(self, codes: Tensor, coefficients: Tensor | None = None) -> Tensor:
-        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats.
-
-        The `coefficients` of the rows are computed unless given.
-        """
-        coefficients = self.coefficients(codes) if coefficients is None else coefficients
-        return self._chosen(codes, self._logits(codes, self._outputs(codes), coefficients))
-
-    def marginals(self) -> list[Tensor]:
-        """Return the log marginal probabilities of each column, (codes,), not quite normalised."""
-        return [
-            self.groups[g].marginal[i, : column.cardinality]
-            for column, (g, i) in zip(self.columns, (self.home[t] for t in range(len(self.columns))), strict=True)
-        ]
-
-    def marginal_log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-likelihood of each cell under the marginal distributions, (rows, columns), in nats."""
-        found = torch.stack([each.log_softmax(0)[codes[:, t]] for t, each in enumerate(self.marginals())], dim=1)
-        found[:, : self.given] = 0.0
-        return found
-
-    def shrunk_log_likelihood(self, codes: Tensor, strengths: Tensor) -> Tensor:
-        """Return the log-likelihood of each cell at each of the strengths, (strengths, rows, columns), in nats.
-
-        At strength 0 a column has its marginal distribution, or that of its regression where there is one; at 1 the
-        trained conditional distribution.
-        """
-        whole = [table.bias + table.padding for table in self.groups]
-        logits, coefficients = self._logits(codes, self._outputs(codes), None), self.coefficients(codes)
-        in_context = [each - bias[:, None, :] for each, bias in zip(logits, whole, strict=True)]
-        found = []
-        for strength in strengths:
-            every = strength.expand(len(self.columns))
-            biases = [table.shrunk_bias(every) + table.padding for table in self.groups]
-            shrunk = [
-                torch.add(bias[:, None, :], each * strength) for bias, each in zip(biases, in_context, strict=True)
-            ]
-            found.append(self._chosen(codes, self._regressed(shrunk, coefficients)))
-        return torch.stack(found)
-
-    def shrink(self, strengths: Tensor) -> None:
-        """Set each column's strength in place: (columns,), 0 (marginal, or regression) to 1 (as trained)."""
-        strengths = strengths.to(self.starts.device)
-        with torch.no_grad():
-            for table in self.groups:
-                table.bias.copy_(table.shrunk_bias(strengths))
-            for head in cast("list[Head]", list(self.heads)):
-                head.weight.mul_(strengths[head.output_columns][:, None])
-                head.bias.mul_(strengths[head.output_columns])
-
-    def set_marginals(self, codes: Tensor) -> None:
-        """Set the marginal distributions of the untrained network to those of (rows, columns) codes."""
-        with torch.no_grad():
-            for table in self.groups:
-                for i, j in enumerate(table.members):
-                    count = self.columns[j].cardinality
-                    shares = torch.bincount(codes[:, j], minlength=count) / len(codes)
-                    table.bias[i, :count] = (shares + LEAST_SHARE).log()
-                    table.marginal[i, :count] = (shares + min(LEAST_SHARE, MOST_ADDED / count)).log()
-
-    def _chosen(self, codes: Tensor, every: Sequence[Tensor]) -> Tensor:
-        """Return the log-likelihood of each cell from the logits of each group."""
-        parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
-        for table, logits in zip(self.groups, every, strict=True):
-            wanted = codes[:, table.index].T.unsqueeze(2)
-            chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
-            for i, j in enumerate(table.members):
-                parts[j] = chosen[i] if j >= self.given else torch.zeros_like(chosen[i])
-        return torch.stack(parts, dim=1)
+    def scale_context(self, strengths: Tensor) -> None:
+        """Multiply the context logits of each column by its (columns,) strength, in place."""
+        for head in cast("list[Head]", list(self.heads)):
+            head.weight.mul_(strengths[head.output_columns][:, None])
+            head.bias.mul_(strengths[head.output_columns])

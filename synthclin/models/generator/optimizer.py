@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from synthclin.models.distributed import agree
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.masked_layers import MaskedLinear
-from synthclin.models.generator.networks import MaskedGenerator
 
 __all__ = ["AdamW", "Average", "Optimizers", "descend", "release", "trained"]
 
@@ -26,7 +26,7 @@ LARGEST_NORM = 5.0
 EPSILON = 1e-8
 """Of Adam, beside the root of the mean squared gradient."""
 
-Network = TypeVar("Network", bound=MaskedGenerator)
+Network = TypeVar("Network", bound=CodeNetwork)
 
 
 class AdamW:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.models.generator.validation_metrics import quick_detection
 from synthclin.progress import Step
@@ -32,7 +33,7 @@ class Setting:
         seed: of everything random.
     """
 
-    network: MaskedGenerator
+    network: CodeNetwork
     codes: Tensor
     validation: Tensor
     batch: int
@@ -115,7 +116,7 @@ class Phase(ABC):
     def _closing(self, nll: float) -> dict[str, float]:
         """Return the validation metrics at the end of a phase, for weights of negative log-likelihood `nll`."""
         figures = {"validation_nll": round(nll, 5)}
-        if len(self.validation) >= DETECTABLE:
+        if len(self.validation) >= DETECTABLE and isinstance(self.network, MaskedGenerator):
             figures["detection"] = round(quick_detection(self.network, self.validation, self.seed), 4)
         return figures
 

@@ -18,7 +18,16 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.generator.code_features import code_scores
 
-__all__ = ["MOST_PARENTS", "MULTIPLES", "FeatureTables", "Regression", "fit_paths", "parents_of", "path_log_likelihood"]
+__all__ = [
+    "MOST_PARENTS",
+    "MULTIPLES",
+    "FeatureTables",
+    "Regression",
+    "RegressionRows",
+    "fit_paths",
+    "parents_of",
+    "path_log_likelihood",
+]
 
 MOST_PARENTS = 24
 """Columns on which a column is regressed, those of the strongest associations beyond chance."""
@@ -94,9 +103,17 @@ class Regression(nn.Module):
         self.register_buffer("parents", torch.zeros(len(columns), parents, dtype=torch.long))
         self.register_buffer("weights", torch.zeros(len(columns), width, 1 + parents * width))
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Return the coefficients of each column's features given the columns before it."""
+    def forward(self, codes: Tensor, unmasked: Tensor | None = None) -> Tensor:
+        """Return the coefficients of each column's features given the columns before it.
+
+        Arguments:
+            codes: (rows, columns).
+            unmasked: (rows, columns) bool: which cells are known, by default all. The features of the others are 0,
+                their mean.
+        """
         features = self.features(codes)
+        if unmasked is not None:
+            features = features * unmasked[:, :, None]
         return torch.stack(
             [self.coefficients(t, features[:, self.parents[t]].flatten(1)) for t in range(codes.shape[1])], dim=1
         )
@@ -113,6 +130,36 @@ class Regression(nn.Module):
     def coefficients(self, t: int, context: Tensor) -> Tensor:
         """Return the coefficients of column t, (rows, parents * features) -> (rows, features)."""
         return functional.linear(context, self.weights[t, :, 1:], self.weights[t, :, 0])
+
+
+class RegressionRows:
+    """What the regressions add to the logits of rows that are sampled column by column.
+
+    Arguments:
+        regression: its weights do not change meanwhile.
+    """
+
+    def __init__(self, regression: Regression) -> None:
+        self.regression, self.parents = regression, regression.used()
+
+    def added(self, logits: Tensor, t: int, codes: Sequence[Tensor]) -> Tensor:
+        """Return the (codes, rows) logits of column t with those of its regression.
+
+        Arguments:
+            logits: (codes, rows) without them.
+            t: the column.
+            codes: (rows,) codes of each column before it.
+        """
+        return torch.addmm(logits, self.regression.features.of(t), self._coefficients(t, codes, logits.shape[1]))
+
+    def _coefficients(self, t: int, codes: Sequence[Tensor], rows: int) -> Tensor:
+        """Return the coefficients of the features of column t, (features, rows)."""
+        parents, weights = self.parents[t]
+        constant = self.regression.weights[t, :, :1]
+        if not parents:
+            return constant.expand(-1, rows)
+        context = [self.regression.features.of(p).T.index_select(1, codes[p]) for p in parents]
+        return torch.addmm(constant, weights, torch.cat(context))
 
 
 def parents_of(columns: int, parents: Sequence[Sequence[int]]) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
+"""Training of networks over codes: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
 
 Without a warm-up, by adversarial training alone.
 """
@@ -21,6 +21,7 @@ from torch import Tensor
 from synthclin.errors import ModelFormatError
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
 from synthclin.models.generator.adversarial import AdversarialFineTuning, AdversarialTraining
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.cross_validation import CrossValidation, Refit, Schedule, Selection
 from synthclin.models.generator.distillation import Distillation
 from synthclin.models.generator.likelihood import MaximumLikelihood
@@ -32,7 +33,7 @@ from synthclin.models.generator.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
-__all__ = ["Effort", "Plan", "Training", "plan_for", "train"]
+__all__ = ["Effort", "Plan", "Training", "TrainingLoop", "plan_for", "shuffled_rows", "train"]
 
 WIDE = 100
 """Columns of a small table from which marginal distributions are calibrated: fewer gained nothing."""
@@ -131,12 +132,13 @@ class Training:
 
 
 def train(
-    network: MaskedGenerator,
+    network: CodeNetwork,
     codes: Tensor,
     plan: Plan,
     seed: int,
     monitor: TrainingMonitor | None = None,
     patient: NDArray[np.int64] | None = None,
+    measured: int | None = None,
 ) -> Training:
     """Train `network` in place on (rows, columns) codes and return the training record.
 
@@ -153,6 +155,7 @@ def train(
         seed: of everything random.
         monitor: callback and checkpoint.
         patient: (rows,) number of each row's patient; by default each row is a patient.
+        measured: training rows whose likelihood is measured at the end, at most; by default all.
 
     Raises:
         ModelFormatError: the state does not fit the network.
@@ -162,20 +165,20 @@ def train(
         setting = Setting(network, codes, codes[:0], plan.batch, seed)
         phases = _cross_validated(plan, setting, np.arange(len(codes)) if patient is None else patient)
     else:
-        order = _shuffled(np.arange(len(codes)) if patient is None else patient, plan.validation, seed)
+        order = shuffled_rows(np.arange(len(codes)) if patient is None else patient, plan.validation, seed)
         shuffle = [torch.from_numpy(part).to(codes.device) for part in order]
         validation, training = codes[shuffle[0]], codes[shuffle[1]]
         setting = Setting(network, training, validation, plan.batch, seed)
         phases = _phases(plan, setting)
-    record = _TrainingLoop(phases, network, monitor).run()
+    record = TrainingLoop(phases, network, monitor).run()
     release(network)
-    record.train_nll = validation_nll(network, setting.codes)
+    record.train_nll = validation_nll(network, setting.codes[:measured])
     if not plan.folds:
         record.validation_nll = validation_nll(network, setting.validation)
     return record
 
 
-def _shuffled(patient: NDArray[np.int64], size: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def shuffled_rows(patient: NDArray[np.int64], size: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return about `size` shuffled validation rows, all rows of their patients, and the training rows."""
     order = numpy_generator(seed, "validation").permutation(len(patient))
     if len(np.unique(patient)) == len(patient):
@@ -196,7 +199,7 @@ def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),
     }
-    if len(setting.network.columns) >= WIDE:
+    if len(setting.network.columns) >= WIDE and isinstance(setting.network, MaskedGenerator):
         phases[MarginalCalibration.name] = partial(MarginalCalibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
@@ -218,12 +221,16 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     return phases
 
 
-class _TrainingLoop:
-    """Training loop over the phases, from the start or from a saved state."""
+class TrainingLoop:
+    """Training loop over the phases, from the start or from a saved state.
 
-    def __init__(
-        self, phases: dict[str, Callable[[], Phase]], network: MaskedGenerator, monitor: TrainingMonitor
-    ) -> None:
+    Arguments:
+        phases: a factory of each phase by its name, in order.
+        network: is trained in place.
+        monitor: callback and checkpoint.
+    """
+
+    def __init__(self, phases: dict[str, Callable[[], Phase]], network: CodeNetwork, monitor: TrainingMonitor) -> None:
         self.phases, self.network, self.monitor = phases, network, monitor
         self.device = next(network.parameters()).device
         self.record = Training()

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import Tensor
 
+from synthclin.models.generator.code_network import CodeNetwork
 from synthclin.models.generator.network_rows import sample_network
 from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.seeds import stream_seed, torch_generator
@@ -37,7 +38,7 @@ class ValidationMetrics:
     variance: float
 
 
-def validation_nll(network: MaskedGenerator, codes: Tensor) -> float:
+def validation_nll(network: CodeNetwork, codes: Tensor) -> float:
     """Return the mean negative log-likelihood of (rows, columns) codes, in nats per row, without dropout."""
     network.eval()
     with torch.no_grad():
