@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
     from synthclin.inference import infer_schema
-    from synthclin.models import AutoSynthesizer, Bootstrap, Checkpoint, ConditionalGAN, Independent, Mixture
+    from synthclin.models import (
+        AutoSynthesizer,
+        Bootstrap,
+        Checkpoint,
+        ConditionalGAN,
+        GaussianCopula,
+        Independent,
+        Mixture,
+        SequentialTrees,
+    )
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
@@ -25,10 +34,12 @@ __all__ = [
     "Checkpoint",
     "ConditionalGAN",
     "GateError",
+    "GaussianCopula",
     "Independent",
     "Mixture",
     "Report",
     "Schema",
+    "SequentialTrees",
     "SynthclinError",
     "__version__",
     "compare",
@@ -50,10 +61,12 @@ _HOMES = {
     "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
+    "GaussianCopula": ("synthclin.models", "GaussianCopula"),
     "Independent": ("synthclin.models", "Independent"),
     "Mixture": ("synthclin.models", "Mixture"),
     "Report": ("synthclin.report", "Report"),
     "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
+    "SequentialTrees": ("synthclin.models", "SequentialTrees"),
     "SynthclinError": ("synthclin.errors", "SynthclinError"),
     "compare": ("synthclin.study.reports", "compare"),
     "datasets": ("synthclin.datasets", None),

@@ -4,9 +4,11 @@ from synthclin.models.auto import AutoSynthesizer
 from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.families.bootstrap import Bootstrap
+from synthclin.models.families.copula import GaussianCopula
 from synthclin.models.families.gan import ConditionalGAN
 from synthclin.models.families.independent import Independent
 from synthclin.models.families.mixture import Mixture
+from synthclin.models.families.trees import SequentialTrees
 from synthclin.models.registry import MODELS, load
 from synthclin.models.synthesizer import Synthesizer
 
@@ -16,8 +18,10 @@ __all__ = [
     "Bootstrap",
     "Checkpoint",
     "ConditionalGAN",
+    "GaussianCopula",
     "Independent",
     "Mixture",
+    "SequentialTrees",
     "Synthesizer",
     "TrainingEvent",
     "load",

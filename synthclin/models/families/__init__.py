@@ -1,9 +1,11 @@
 """Model families: one module each, one line each in the list."""
 
 from synthclin.models.families.bootstrap import Bootstrap
+from synthclin.models.families.copula import GaussianCopula
 from synthclin.models.families.gan import ConditionalGAN
 from synthclin.models.families.independent import Independent
 from synthclin.models.families.mixture import Mixture
+from synthclin.models.families.trees import SequentialTrees
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 
 __all__ = ["FAMILIES"]
@@ -13,5 +15,7 @@ FAMILIES: tuple[type[SequentialSynthesizer], ...] = (
     Independent,
     Bootstrap,
     Mixture,
+    GaussianCopula,
+    SequentialTrees,
 )
 """Every family; `auto` chooses among them."""
