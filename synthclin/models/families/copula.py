@@ -17,6 +17,8 @@ from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.distributed import one_thread
 from synthclin.models.families.latent_columns import (
+    LARGEST,
+    LEAST_CHANCE,
     LatentColumn,
     calibrated,
     code_groups,
@@ -54,14 +56,8 @@ ALIKE = 0.005
 FOLDED = 2_000
 """Rows from which one fold is enough to choose from; below, there are five."""
 
-LEAST_CHANCE = 1e-30
-"""Least probability of a code: its logarithm is a number."""
-
-DRAWS, CHOOSING_DRAWS = 32, 16
+DRAWS, CHOOSING_DRAWS = 64, 16
 """Draws of the latent variables over which a likelihood is averaged, and one that chooses between models."""
-
-LARGEST = 6.0
-"""Largest innovation in a row: a code that the correlations all but exclude does not decide those after it."""
 
 
 class CopulaRows:
@@ -152,8 +148,7 @@ class GaussianCopula(SequentialSynthesizer):
     (Delyon, Lavielle & Moulines 1999, doi:10.1214/aos/1018031103; Hoff 2007, doi:10.1214/07-AOAS107). They are shrunk
     as out-of-fold rows choose. A level held by fewer patients than the limits has no correlation.
 
-    It learns monotone pairwise dependence, is fitted in seconds, and rests on few numbers: a choice for small tables
-    and a strong baseline for others.
+    It learns monotone pairwise dependence from few numbers, the correlations.
 
     Arguments:
         schema: what the table means.
@@ -197,8 +192,8 @@ class GaussianCopula(SequentialSynthesizer):
             self.columns_, self.factor_ = _estimate(latent_columns(layout, shares, groups), part, who, limit, generator)
             self.columns_, self.factor_ = shrunken(self.columns_, self.factor_, self.shrinkage_)
             self.columns_, self.factor_ = saved(self.columns_, self.factor_)
-        latents = len(self.factor_)
-        return {"parameters": sum(layout.cardinalities) + latents * (latents - 1) // 2, "plan": {"latents": latents}}
+        pairs = len(self.factor_) * (len(self.factor_) - 1) // 2
+        return {"parameters": sum(layout.cardinalities) + pairs, "plan": {"latents": len(self.factor_)}}
 
     def _shares(self, codes: Tensor, layout: Layout) -> list[Tensor]:
         """Return the (codes,) protected shares of each column; none is 0."""
@@ -281,7 +276,7 @@ class GaussianCopula(SequentialSynthesizer):
 
 
 def _first_of_best(likelihood: Mapping[float, float]) -> float:
-    """Return the first key whose likelihood is about the highest."""
+    """Return the first key of about the highest likelihood."""
     return next(each for each, found in likelihood.items() if found >= max(likelihood.values()) - ALIKE)
 
 
@@ -383,6 +378,9 @@ def copula_log_likelihood(
     latents = [*context, *sorted(told, key=lambda latent: -told[latent])]
     permuted = torch.linalg.cholesky((factor @ factor.T)[latents][:, latents])
     lower, upper = latent_bounds(columns, codes)
+    # Each latent variable has evenly spaced random numbers over the draws (Latin hypercube sampling).
+    shifts = torch.rand(len(latents), len(codes), generator=generator, dtype=torch.float64)
+    places = torch.rand(len(latents), draws, generator=generator).argsort(1)
     likelihood = torch.zeros(draws, len(codes), dtype=torch.float64)
     for draw in range(draws):
         innovations = torch.zeros(len(latents), len(codes), dtype=torch.float64)
@@ -391,8 +389,7 @@ def copula_log_likelihood(
             low, high = (lower[latent] - mean) / deviation, (upper[latent] - mean) / deviation
             if i >= len(context):
                 likelihood[draw] += interval_mass(low, high).log()
-            noise = torch.rand(len(codes), generator=generator, dtype=torch.float64)
-            innovations[i] = truncated_normal(low, high, noise)
+            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, draw] / draws) % 1)
     independent = torch.zeros(len(codes), dtype=torch.float64)
     for j in order[given:]:
         independent += columns[j].share.log()[codes[:, j].clamp_min(0)].where(codes[:, j] >= 0, 0.0)

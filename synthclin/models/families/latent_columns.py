@@ -17,6 +17,8 @@ from synthclin.models.generator.code_features import code_scores
 from synthclin.seeds import torch_generator
 
 __all__ = [
+    "LARGEST",
+    "LEAST_CHANCE",
     "LatentColumn",
     "calibrated",
     "code_groups",
@@ -45,6 +47,12 @@ SHRUNK_ROWS = 10
 
 LEAST_MASS = 1e-200
 """Least probability of an interval whose logarithm is taken."""
+
+LARGEST = 6.0
+"""Largest innovation in a row: a code that the correlations all but exclude does not decide those after it."""
+
+LEAST_CHANCE = 1e-30
+"""Least probability of a code: its logarithm is a number."""
 
 FARTHEST = 37.0
 """Standard deviations within which the normal distribution function is positive in double precision."""
