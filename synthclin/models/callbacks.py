@@ -16,7 +16,8 @@ class TrainingEvent:
     """Training event: after each epoch, at each evaluation interval of later phases, and at the end of a phase.
 
     Arguments:
-        phase: ``"cross-validation"``, ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"`` or ``"distillation"``.
+        phase: ``"cross-validation"``, ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"``, ``"distillation"`` or
+            ``"trees"``, whose steps are columns.
         step: epochs or steps done in this phase.
         total: how many there are at most.
         figures: validation metrics: `validation_nll` (mean negative log-likelihood, in nats per row; calibrated and of
