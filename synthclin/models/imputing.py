@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError
-from synthclin.models.visits.continuation import Wanted
+from synthclin.models.visits.given.continuation import Wanted
 from synthclin.models.visits.longitudinal import Longitudinal
 from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sequential import Imposed
@@ -90,7 +90,7 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
         left out or imputed all the same, by its `on_violation`.
 
         Of a table of visits each cell is imputed given all visits of its patient, before and after it; a static cell is
-        the same in all of them, and a visit time is never imputed (`synthclin.models.visits.visit_imputation`).
+        the same in all of them, and a visit time is never imputed (`synthclin.models.visits.given.visit_imputation`).
 
         Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for
         several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's

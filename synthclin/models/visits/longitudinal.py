@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ModelFormatError
-from synthclin.models.visits.continuation import Wanted, continue_visits
 from synthclin.models.visits.first_visits import FirstVisits
+from synthclin.models.visits.given.continuation import Wanted, continue_visits
+from synthclin.models.visits.given.visit_imputation import impute_visits
 from synthclin.models.visits.patient_requests import sample_patients
 from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slacks
 from synthclin.models.visits.trajectories import WHO, Trajectories, resolution_of
 from synthclin.models.visits.transitions import Patients, Scales
 from synthclin.models.visits.variables import Variables
-from synthclin.models.visits.visit_imputation import impute_visits
 from synthclin.models.visits.visit_model import RowModel, VisitModel
 from synthclin.rules.rules import finish
 from synthclin.schema import Schema
@@ -147,7 +147,7 @@ class Longitudinal:
     def impute(
         self, table: pd.DataFrame, imputations: int, columns: Collection[str] | None, seed: int
     ) -> list[pd.DataFrame]:
-        """Return completed copies of a table of visits; see `synthclin.models.visits.visit_imputation`."""
+        """Return completed copies of a table of visits; see `synthclin.models.visits.given.visit_imputation`."""
         return impute_visits(self, table, imputations, columns, seed)
 
     def continued(self, table: pd.DataFrame, wanted: Wanted, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
-from synthclin.models.visits.given_visits import GivenVisits
+from synthclin.models.visits.given.given_visits import GivenVisits
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import LINES, judge
 from synthclin.rules.visits import examine_visits

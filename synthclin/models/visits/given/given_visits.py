@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from synthclin.models.visits.visit_completion import KnownVisits
+from synthclin.models.visits.given.visit_completion import KnownVisits
 from synthclin.sampling.completion import finished
 from synthclin.schema.visit_times import times_of
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from synthclin.models.visits.given_visits import GivenVisits
-    from synthclin.models.visits.reading import Reading
+    from synthclin.models.visits.given.given_visits import GivenVisits
+    from synthclin.models.visits.given.reading import Reading
     from synthclin.schema import Schema
 
     Ints = NDArray[np.int64]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import DataError
-from synthclin.models.visits.particles import Particles
+from synthclin.models.visits.given.particles import Particles
+from synthclin.models.visits.given.reading import Reading, read_visits
 from synthclin.models.visits.patient_rows import refuse_early_follow_up, slacks
-from synthclin.models.visits.reading import Reading, read_visits
 from synthclin.models.visits.trajectories import Trajectories
 from synthclin.progress import track
 from synthclin.sampling.completion import finished
@@ -23,7 +23,7 @@ from synthclin.seeds import numpy_generator, stream_seed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.models.visits.given_visits import GivenVisits
+    from synthclin.models.visits.given.given_visits import GivenVisits
     from synthclin.models.visits.longitudinal import Longitudinal
     from synthclin.schema import Schema
 

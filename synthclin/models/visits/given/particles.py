@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from synthclin.models.visits.given.visit_completion import complete_visits
 from synthclin.models.visits.trajectories import WHO, Run, Trajectories, any_of
 from synthclin.models.visits.variables import MISSING
-from synthclin.models.visits.visit_completion import complete_visits
 from synthclin.rules.rules import finish, violations
 from synthclin.sampling.sequential import UNLIKELY
 from synthclin.seeds import numpy_generator, torch_generator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from synthclin.models.visits.given_visits import GivenVisits
-    from synthclin.models.visits.visit_completion import KnownVisits
+    from synthclin.models.visits.given.given_visits import GivenVisits
+    from synthclin.models.visits.given.visit_completion import KnownVisits
     from synthclin.sampling.equalities import Equalities
 
     Ints = NDArray[np.int64]

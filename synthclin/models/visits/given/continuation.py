@@ -16,12 +16,12 @@ import pandas as pd
 
 from synthclin.errors import ConditionError, ConfigError, DataError
 from synthclin.expressions import quote_level
-from synthclin.models.visits.continued_table import assembled
-from synthclin.models.visits.particles import Particles
+from synthclin.models.visits.given.continued_table import assembled
+from synthclin.models.visits.given.particles import Particles
+from synthclin.models.visits.given.reading import read_visits
+from synthclin.models.visits.given.visit_completion import log_widths
 from synthclin.models.visits.patient_rows import refuse_early_follow_up, slacks
-from synthclin.models.visits.reading import read_visits
 from synthclin.models.visits.trajectories import WHO, Run, Trajectories
-from synthclin.models.visits.visit_completion import log_widths
 from synthclin.progress import track
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import examine
@@ -31,7 +31,7 @@ from synthclin.seeds import numpy_generator, stream_seed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.models.visits.given_visits import GivenVisits
+    from synthclin.models.visits.given.given_visits import GivenVisits
     from synthclin.models.visits.longitudinal import Longitudinal
     from synthclin.schema import Schema
     from synthclin.schema.columns import Level
