@@ -22,6 +22,7 @@ from synthclin.tables.spreadsheet_formulas import CsvSafe
 
 __all__ = [
     "DATASET",
+    "NAME",
     "Config",
     "ConfigBlock",
     "Data",
@@ -36,7 +37,8 @@ __all__ = [
 
 DATASET = "dataset:"
 
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+"""Names of studies, which are names of folders too."""
 
 
 class ConfigBlock(BaseModel):
@@ -166,7 +168,7 @@ class Config(ConfigBlock):
     """
 
     version: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=_NAME)]
+    name: Annotated[str, StringConstraints(pattern=NAME)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Data
     # `schema` is a reserved name of pydantic
@@ -184,7 +186,7 @@ class Config(ConfigBlock):
     @field_validator("name", mode="before")
     @classmethod
     def _name_has_plain_signs(cls, name: object) -> object:
-        if isinstance(name, str) and not re.fullmatch(_NAME, name):
+        if isinstance(name, str) and not re.fullmatch(NAME, name):
             raise ValueError("has other signs than small letters, digits, - and _. Write it like ward-2.")
         return name
 
