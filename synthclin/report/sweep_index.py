@@ -21,6 +21,7 @@ from synthclin.report.compare import HEADLINES
 from synthclin.report.html import page
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.questions import worst
+from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural, sentence_case
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _STYLE = """
 .sweep td .c { margin-bottom: .05rem; }
 .sweep .ref th, .sweep .ref td { color: var(--mut); border-bottom: 0; }
 .sweep .ref b { font-weight: 400; }
-.grid .chip { margin-right: .5rem; }
+.grid .chip { margin-right: .6rem; }
+.grid th, .grid td, .cells th, .cells td { vertical-align: middle; padding-top: .28rem; padding-bottom: .28rem; }
 .cells { width: 100%; }
 .cells td .chip { margin: -.1rem 0; }
 .gone { border-left: 3px solid var(--fail-text); padding-left: .9rem; margin: 1rem 0 0; font-size: .875rem; }
@@ -131,14 +133,18 @@ def sweep_index(name: str, runs: Sequence[SweepRun]) -> str:
         tables = sorted({run.table for run in runs})
         models = sorted({run.model for run in runs})
         failed = [run for run in runs if run.failure]
-        by_table = [(plain(table, 60), *_models_of([run for run in runs if run.table == table])) for table in tables]
+        by_table = [
+            (plain(table, 60), _facts(own), *_models_of(own))
+            for table in tables
+            for own in [[run for run in runs if run.table == table]]
+        ]
         return page(
             "sweep.html",
             sheet=_STYLE,
             edition="internal",
             banner=tr("Contains figures of real patients, for the custodian of the data."),
             title=plain(name, 60),
-            sentence=_sentence(len(runs), len(tables), len(models), failed),
+            sentence=_sentence(runs, len(tables), len(models), failed),
             names=[plain(table, 40) for table in tables],
             grid=[
                 (
@@ -153,17 +159,27 @@ def sweep_index(name: str, runs: Sequence[SweepRun]) -> str:
         )
 
 
-def _sentence(cells: int, tables: int, models: int, failed: Sequence[SweepRun]) -> str:
+def _sentence(runs: Sequence[SweepRun], tables: int, models: int, failed: Sequence[SweepRun]) -> str:
     """Return what was run, and what failed."""
     parts = [
         plural(tables, "one table", "{n} tables"),
         plural(models, "one model", "{n} models"),
-        plural(cells, "one run", "{n} runs"),
+        plural(len({run.seed for run in runs}), "one seed", "{n} seeds"),
     ]
-    head = sentence_case(tr("{what}.", what=listed(parts)))
+    head = sentence_case(plural(len(runs), "{what}: one run.", "{what}: {n} runs.", what=listed(parts)))
     if not failed:
         return f"{head} {tr('Every run is complete.')}"
     return f"{head} {sentence_case(plural(len(failed), 'one run failed.', '{n} runs failed.'))}"
+
+
+def _facts(runs: Sequence[SweepRun]) -> str:
+    """Return the numbers of rows of one table, as the first run with a report has them."""
+    report = next((run.report for run in runs if run.report), None)
+    if report is None:
+        return tr("No run of this table is complete")
+    rows = Provenance.model_validate(report.provenance).rows
+    train, holdout = number(rows.get("train", 0), 0), number(rows.get("holdout", 0), 0)
+    return tr("{train} training rows, {holdout} holdout rows; models worst first", train=train, holdout=holdout)
 
 
 def _ordered(runs: Sequence[SweepRun], models: Sequence[str]) -> list[str]:
@@ -198,8 +214,11 @@ def _gates(runs: Sequence[SweepRun]) -> tuple[Status | None, str]:
     status = worst([status for run in found for status in run.counts])
     if status is None:
         return None, tr("no gates")
-    fails, gates = [run.counts["FAIL"] for run in found], found[0].counts.total()
-    return status, tr("{failing} of {gates} gates fail", failing=_range(fails), gates=number(gates, 0))
+    fails, reviews = ([run.counts[status] for run in found] for status in WORST_FIRST[:2])
+    gates, review = number(found[0].counts.total(), 0), _range(reviews)
+    return status, tr(
+        "{failing} of {gates} gates fail, {review} to review", failing=_range(fails), gates=gates, review=review
+    )
 
 
 def _range(values: Sequence[int]) -> str:
@@ -253,8 +272,8 @@ def _value(column: _Column, runs: Sequence[SweepRun], model: str) -> _Value:
     if len(values) == 1:
         lows, highs = (_known(runs, read, column.name) for read in (lambda score: score.low, lambda score: score.high))
         ends = (lows[0], highs[0]) if lows and highs else ends
-    span = "" if ends[0] == ends[1] else column.kind.span(*ends)
     text = column.kind.write(middle)
+    span = "" if {column.kind.write(end) for end in ends} == {text} else column.kind.span(*ends)
     said = f"{text} ({span})" if span else text
     mark = Mark("synthetic", middle, *ends)
     title = tr("{score} of {model}", score=column.label, model=plain(model, 40))
