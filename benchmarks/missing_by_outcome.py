@@ -26,7 +26,7 @@ def measure(source: str, model: str, seed: int, options: argparse.Namespace) -> 
     table, schema = tables.read(source)
     train, _ = sc.split(table, schema, holdout=0.2, random_state=seed)
     columns, about = list(schema.modelled), {"environments": options.environments, "limit": options.limit}
-    sampled, facts = peer_processes.sample(model, peer_processes.plain(train[columns], schema), schema, seed, **about)
+    sampled, facts = peer_processes.sample(model, peers.given_to(model, train, schema), schema, seed, **about)
     return {
         "table": Path(source).name,
         "rows": len(train),

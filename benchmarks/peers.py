@@ -77,6 +77,12 @@ def typed(table: pd.DataFrame, schema: sc.Schema) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def given_to(model: str, train: pd.DataFrame, schema: sc.Schema) -> pd.DataFrame:
+    """Return the training rows in the columns that a model gets: peers those that are modelled, without identifiers."""
+    columns = [name for name in (schema.modelled if model in PEERS else schema.columns) if name in train]
+    return peer_processes.plain(train[columns], schema)
+
+
 def measure(
     model: str,
     train: pd.DataFrame,
@@ -91,9 +97,7 @@ def measure(
     if model == REAL:
         synthetic, facts = train.sample(len(train), replace=True, random_state=seed).reset_index(drop=True), {}
     else:
-        sampled, facts = peer_processes.sample(
-            model, peer_processes.plain(train[columns], schema), schema, seed, **about
-        )
+        sampled, facts = peer_processes.sample(model, given_to(model, train, schema), schema, seed, **about)
         synthetic = typed(sampled, schema)
     with quiet():
         c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=seed)
