@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isnan, nan
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -236,7 +236,8 @@ def _models_of(runs: Sequence[SweepRun]) -> tuple[list[_Column], list[_Line]]:
         status, gates = _gates(own)
         complete, lost = sum(run.report is not None for run in own), sum(run.failure is not None for run in own)
         under = tr_plural("{n} seed", "{n} seeds", complete, n=complete)
-        under += tr(", {n} failed", n=lost) if lost else ""
+        if lost:
+            under = tr("{complete} of {all} seeds", complete=complete, all=complete + lost)
         lines.append(
             _Line(plain(model, 60), under, gates, status, tuple(_value(column, own, model) for column in columns))
         )
@@ -253,9 +254,12 @@ def _columns(runs: Sequence[SweepRun]) -> list[_Column]:
     )
     found = []
     for name in (*(kind.name for kind in HEADLINES), *tasks):
-        values = [*_known(runs, lambda score: score.value, name), *_known(runs, lambda score: score.reference, name)]
+        values = _known(runs, lambda score: score.value, name)
         if not values:
             continue
+        for model in {run.model for run in runs}:
+            values += _ends([run for run in runs if run.model == model], name)
+        values += _known(runs, lambda score: score.reference, name)
         kind = kind_of(name)
         better = tr("higher is better") if kind.better == "higher" else tr("lower is better")
         found.append(_Column(name, plain(kind.label, 60), better, kind, linear_axis(values)))
@@ -267,17 +271,22 @@ def _value(column: _Column, runs: Sequence[SweepRun], model: str) -> _Value:
     values = _known(runs, lambda score: score.value, column.name)
     if not values:
         return _Value("\u2013", "", None)
-    middle = median(values)
-    ends = (min(values), max(values))
-    if len(values) == 1:
-        lows, highs = (_known(runs, read, column.name) for read in (lambda score: score.low, lambda score: score.high))
-        ends = (lows[0], highs[0]) if lows and highs else ends
+    middle, ends = median(values), _ends(runs, column.name)
     text = column.kind.write(middle)
     span = "" if {column.kind.write(end) for end in ends} == {text} else column.kind.span(*ends)
     said = f"{text} ({span})" if span else text
     mark = Mark("synthetic", middle, *ends)
     title = tr("{score} of {model}", score=column.label, model=plain(model, 40))
     return _Value(text, span, dot_row(title, said, column.axis, [mark], lines=_references(column, runs)))
+
+
+def _ends(runs: Sequence[SweepRun], name: str) -> tuple[float, float]:
+    """Return the lowest and the highest score of a model; of one seed the ends of its 95 % interval, if it has one."""
+    values = _known(runs, lambda score: score.value, name) or [nan]
+    if len(values) == 1:
+        lows, highs = (_known(runs, read, name) for read in (lambda score: score.low, lambda score: score.high))
+        return (lows[0], highs[0]) if lows and highs else (values[0], values[0])
+    return min(values), max(values)
 
 
 def _references(column: _Column, runs: Sequence[SweepRun]) -> list[float]:

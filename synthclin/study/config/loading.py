@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, create_model
 
@@ -16,7 +16,7 @@ from synthclin.io.files import path_of
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
-from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging
+from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging, Model
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
 from synthclin.tables import refuse_table
 
@@ -271,8 +271,9 @@ def refuse_set_elsewhere(block: Mapping[str, Any], where: str) -> None:
 def model_block(family: str) -> type[BaseModel]:
     """Return a pydantic model of the `model` block: the constructor's arguments, with their types and defaults."""
     taken = {name: field for name, field in parameter_fields(MODELS[family]).items() if name not in _SET_ELSEWHERE}
-    fields: dict[str, Any] = {"type": (str, family), **taken}
-    block = create_model("Model", __base__=ConfigBlock, **fields)
+    default = family if family == Model().type else ...
+    fields: dict[str, Any] = {"type": (Literal[family], default), **taken}
+    block = create_model(f"Model{MODELS[family].__name__}", __base__=ConfigBlock, **fields)
     return create_model("Config", __base__=ConfigBlock, model=(block, ...))
 
 
