@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from synthclin.errors import ConfigError
 from synthclin.io.documents import read_yaml, validate
 from synthclin.io.files import path_of
 from synthclin.models import MODELS
-from synthclin.study.config.blocks import NAME, Config, ConfigBlock
+from synthclin.study.config.blocks import Config, ConfigBlock, Name
 from synthclin.study.config.loading import load, model_block, overridden, refuse_set_elsewhere
 from synthclin.study.config.references import hint
 
@@ -31,7 +31,7 @@ _SET_BY_SWEEP = {
 }
 """Keys of a study that a sweep sets itself, each with the remedy."""
 
-Name = Annotated[str, StringConstraints(pattern=NAME)]
+_LISTED = Field(strict=False, json_schema_extra={"minItems": 1})
 
 
 class SweepModel(ConfigBlock):
@@ -72,9 +72,9 @@ class Grid(ConfigBlock):
         workers: processes, each of which runs a cell; by default one per processor, and a single one with a GPU.
     """
 
-    studies: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False, min_length=1)]
-    models: Annotated[tuple[SweepModel, ...], Field(strict=False, min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(strict=False, min_length=1)] = (0,)
+    studies: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], _LISTED]
+    models: Annotated[tuple[SweepModel, ...], _LISTED]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], _LISTED] = (0,)
     set: dict[str, Any] = Field(default_factory=dict)
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
 
@@ -168,6 +168,9 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
             )
             raise ConfigError(f"{where}: {key}", "this is a key of a study, not of a sweep", remedy)
     config = validate(SweepConfig, raw, where)
+    for key in ("studies", "models", "seeds"):
+        if not getattr(config.sweep, key):
+            raise ConfigError(f"{where}: sweep.{key}", "the list is empty", "List at least one.")
     _check_models(config.sweep.models, f"{where}: sweep.models")
     _refuse_doubled(config.sweep.seeds, f"{where}: sweep.seeds", "seed")
     _refuse_taken_keys(config.sweep.set, f"{where}: sweep.set")
@@ -188,6 +191,8 @@ def _check_models(models: Sequence[SweepModel], where: str) -> None:
         at = f"{where}[{i}]"
         if model.type not in MODELS:
             raise ConfigError(f"{at}.type", f"there is no family {model.type!r}", hint(model.type, MODELS))
+        if "random_state" in model.block:
+            raise ConfigError(f"{at}.random_state", "this is set elsewhere", "List seeds in `sweep.seeds`.")
         refuse_set_elsewhere(model.block, at)
         try:
             validate(model_block(model.type), {"model": model.block}, "")
@@ -206,6 +211,8 @@ def _refuse_doubled(values: Sequence[object], where: str, noun: str) -> None:
 def _refuse_taken_keys(values: Mapping[str, object], where: str) -> None:
     """Refuse values that a sweep sets itself."""
     for key in values:
+        if not key.strip("."):
+            raise ConfigError(where, "a key is empty", "Write it like `evaluation.replicates`.")
         taken = next((known for known in _SET_BY_SWEEP if key == known or key.startswith(f"{known}.")), None)
         if taken is None and key == "outputs":
             taken = "outputs.folder"
@@ -223,17 +230,24 @@ def _cells(config: SweepConfig, study: Path, where: str, at: str) -> list[Cell]:
         plain = load(study)
     except ConfigError as error:
         raise ConfigError(f"{at}: {error.where}", error.what, error.remedy) from None
-    given = dict(config.sweep.set)
+    given: dict[str, object] = dict(config.sweep.set)
     try:
         load(study, given)
     except ConfigError as error:
         place = error.where.removeprefix(f"{study}: ").removeprefix("--set ")
-        raise ConfigError(f"{where}: sweep.set: {place} of {study}", error.what, error.remedy) from None
+        # What else is wrong then, such as a gate on a task that is gone, is in the study.
+        named = any(place.startswith(key) for key in given)
+        at = f"{where}: sweep.set.{place}" if named else f"{where}: sweep.set: {study}: {place}"
+        raise ConfigError(at, error.what, error.remedy) from None
     found = []
     for i, model in enumerate(config.sweep.models):
         for seed in config.sweep.seeds:
             name = f"{plain.name}-{model.label}-{seed}"
-            own = {"model": model.block, "seed": seed, "outputs.folder": f"{config.folder.as_posix()}/cells/{name}"}
+            own: dict[str, object] = {
+                "model": model.block,
+                "seed": seed,
+                "outputs.folder": f"{config.folder.as_posix()}/cells/{name}",
+            }
             try:
                 loaded = load(study, given | own)
             except ConfigError as error:
