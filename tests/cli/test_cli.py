@@ -455,7 +455,7 @@ class TestErrorBoundary:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_the_training_leaves_nothing(study, quiet, monkeypatch, number):
-    from synthclin.models import likelihood  # noqa: PLC0415
+    from synthclin.models.generator import likelihood  # noqa: PLC0415
 
     def interrupted(*_):
         assert list(study.folder.glob("runs/.toy-7.partial-*"))
