@@ -45,7 +45,7 @@ _STYLE = """
 .sweep td .c { margin-bottom: .05rem; }
 .sweep .ref th, .sweep .ref td { color: var(--mut); border-bottom: 0; }
 .sweep .ref b { font-weight: 400; }
-.grid .chip { margin-right: .6rem; }
+.grid .chip { margin-right: .6rem; vertical-align: middle; }
 .grid th, .grid td, .cells th, .cells td { vertical-align: middle; padding-top: .28rem; padding-bottom: .28rem; }
 .cells { width: 100%; }
 .cells td .chip { margin: -.1rem 0; }
