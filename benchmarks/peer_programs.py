@@ -56,10 +56,10 @@ import torch
 from sdv import single_table
 from sdv.metadata import Metadata
 torch.manual_seed(seed)
-described = Metadata.detect_from_dataframe(table)
-for column in table:
-    number = pd.api.types.is_numeric_dtype(table[column])
-    described.update_column(column_name=column, sdtype="numerical" if number else "categorical")
+numbers = {column: pd.api.types.is_numeric_dtype(table[column]) for column in table}
+# Described, not detected: detection takes a column of distinct values for a key.
+kinds = {column: {"sdtype": "numerical" if number else "categorical"} for column, number in numbers.items()}
+described = Metadata.load_from_dict({"tables": {"table": {"columns": kinds}}})
 start = processor_seconds()
 model = getattr(single_table, name + "Synthesizer")(described)
 model.fit(table)
