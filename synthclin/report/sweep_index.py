@@ -53,6 +53,7 @@ _STYLE = """
 .gone dt { font-weight: 650; color: var(--fail-text); }
 .gone dd { margin: .1rem 0 .7rem; overflow-wrap: anywhere; }
 .gone dd span { color: var(--mut); }
+.sweep.many { min-width: 96rem; }
 @media screen and (max-width: 64rem) { .sweep { min-width: 64rem; } }
 """
 
@@ -153,7 +154,7 @@ def sweep_index(name: str, runs: Sequence[SweepRun]) -> str:
                 )
                 for model in _ordered(runs, models)
             ],
-            failed=[(plain(run.name, 140), *(plain(part, 400) for part in run.failure or ())) for run in failed],
+            failed=[(plain(run.name, 140), *(plain(part, 600) for part in run.failure or ())) for run in failed],
             tables=by_table,
             cells=[_cell(run) for run in runs],
         )

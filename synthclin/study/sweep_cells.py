@@ -80,9 +80,7 @@ def run_cell(cell: Cell, *, resume: bool) -> Failure | None:
             return Failure(error.where, error.what, error.remedy)
         except Exception as error:  # noqa: BLE001 - one cell must not end the sweep
             # Its message may hold cells of the table, so it is not kept.
-            remedy = (
-                f"Run this cell alone: its study is `{cell.study}`, its model `{cell.model}`, its seed {cell.seed}."
-            )
+            remedy = f"Set SYNTHCLIN_DEBUG=1 to see the traceback, which may quote cells, of: {cell.command}"
             return Failure(_blame(error), f"internal error: {type(error).__name__}", remedy)
     return None
 

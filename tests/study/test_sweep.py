@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -217,7 +218,10 @@ class TestFailures:
         own, known = lines[0]["error"], lines[1]["error"]
         assert known == {"where": "column 'age'", "what": "9 rows are wrong", "remedy": "Correct them."}
         assert own["what"] == "internal error: ValueError"
-        assert "model `independent`, its seed 3" in own["remedy"]
+        (alone,) = re.findall(r"synthclin (run .+)$", own["remedy"])
+        assert main([*shlex.split(alone), "--dry-run", "--json"]) == 0
+        plan = json.loads(capsys.readouterr().out)
+        assert (plan["seed"], plan["model"]["type"], plan["cohorts"]) == (3, "independent", [])
         page = Path("runs/grid/index.html").read_text("utf-8")
         assert "9 rows are wrong" in page
         assert not any("P0007" in text for text in (page, out, json.dumps(lines)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +111,7 @@ class Cell:
         model: the label of the model.
         parameters: the parameters of the model that the sweep writes.
         config: the study of this run.
+        command: runs it alone, in the run folder of the study.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Cell:
     model: str
     parameters: dict[str, Any]
     config: Config
+    command: str
 
     @property
     def seed(self) -> int:
@@ -252,8 +256,15 @@ def _cells(config: SweepConfig, study: Path, where: str, at: str) -> list[Cell]:
                 loaded = load(study, given | own)
             except ConfigError as error:
                 raise ConfigError(f"{where}: sweep.models[{i}]: {error.where}", error.what, error.remedy) from None
-            found.append(Cell(name, plain.name, model.label, dict(model.model_extra or {}), _readable(loaded)))
+            alone = _command(study, config.sweep.set | {"model": model.block, "seed": seed})
+            found.append(Cell(name, plain.name, model.label, dict(model.model_extra or {}), _readable(loaded), alone))
     return found
+
+
+def _command(study: Path, values: Mapping[str, object]) -> str:
+    """Return a command line that runs a study with some of its values replaced; JSON is YAML too."""
+    changes = (word for key, value in values.items() for word in ("--set", f"{key}={json.dumps(value)}"))
+    return shlex.join(["synthclin", "run", str(study), *changes])
 
 
 def _readable(config: Config) -> Config:
