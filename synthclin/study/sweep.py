@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from synthclin import progress
-from synthclin.errors import SynthclinError
+from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json
 from synthclin.io.files import private_folder, refuse_absent, write_atomic
@@ -97,6 +97,8 @@ def sweep(config: Sweep | str | Path, *, overrides: Sequence[str] = (), overwrit
         >>> [result.cell.name for result in done.failed]  # doctest: +SKIP
         []
     """
+    if isinstance(config, Sweep) and overrides:
+        raise ConfigError("overrides", "the sweep is loaded already", "Give them to `load_sweep`.")
     grid = config if isinstance(config, Sweep) else load_sweep(config, overrides)
     _refuse_absent_tables(grid)
     states = [state_of(cell) for cell in grid.cells]

@@ -348,6 +348,7 @@ class TestDocuments:
             (changed(set={"outputs": {"folder": "x"}}), "sweep.yaml: sweep.set.outputs", "itself", "`outputs.folder`"),
             (changed(set={"evaluation.replicats": 1}), "sweep.yaml: sweep.set.evaluation.replicats", "unknown key", ""),
             (changed(set={"evaluation.replicates": 0}), "sweep.yaml: sweep.set.evaluation.replicates", "", ""),
+            (GRID | {"outputs": {"folder": "x/{seed}"}}, "sweep.yaml: outputs.folder", "several seeds", "`{seed}`"),
             (changed(set={"": 0}), "sweep.yaml: sweep.set", "a key is empty", "`evaluation.replicates`"),
         ],
     )
@@ -372,6 +373,19 @@ class TestDocuments:
         assert main(["run", written(GRID)]) == 2
         assert "data.csv: there is no such file" in capsys.readouterr().err
         assert not (study.folder / "runs").exists()
+
+    @pytest.mark.usefixtures("study")
+    def test_overrides_of_a_loaded_sweep_are_refused(self):
+        with pytest.raises(ConfigError, match="loaded already"):
+            sweep(load_sweep(written(GRID)), overrides=["sweep.workers=1"])
+
+    def test_a_sweep_stands_anywhere(self, study, monkeypatch):
+        (study.folder / "here").mkdir()
+        (study.folder / "plans").mkdir()
+        monkeypatch.chdir(study.folder / "here")
+        grid = load_sweep(written(changed(studies=["../study.yaml"]), "../plans/sweep.yaml"))
+        assert {Path(cell.config.data.source).resolve() for cell in grid.cells} == {study.folder / "data.csv"}
+        assert grid.cells[0].config.folder == Path("runs/grid/cells/toy-independent-0")
 
     @pytest.mark.usefixtures("study")
     def test_other_commands_refuse_a_sweep(self, capsys):

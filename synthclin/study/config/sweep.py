@@ -175,6 +175,8 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     for key in ("studies", "models", "seeds"):
         if not getattr(config.sweep, key):
             raise ConfigError(f"{where}: sweep.{key}", "the list is empty", "List at least one.")
+    if "{seed}" in config.outputs.folder:
+        raise ConfigError(f"{where}: outputs.folder", "a sweep has several seeds", "Remove `{seed}`.")
     _check_models(config.sweep.models, f"{where}: sweep.models")
     _refuse_doubled(config.sweep.seeds, f"{where}: sweep.seeds", "seed")
     _refuse_taken_keys(config.sweep.set, f"{where}: sweep.set")
