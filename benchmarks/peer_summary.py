@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["markdown"]
+__all__ = ["FIGURES", "markdown"]
 
-FIGURES: dict[str, tuple[Callable[[dict], float | None], int]] = {
+Figures = dict[str, tuple[Callable[[dict], float | None], int]]
+
+FIGURES: Figures = {
     "C2ST AUC, holdout": (lambda line: line["independent"].get("c2st_holdout"), 3),
     "C2ST AUC, training rows": (lambda line: line["independent"].get("c2st_train"), 3),
     "TSTR - TRTR": (lambda line: line["independent"].get("tstr_less_trtr"), 3),
@@ -33,8 +35,14 @@ def _score(line: dict, name: str) -> float | None:
     return next((values[0] for found, values in line["scores"].items() if found.startswith(name)), None)
 
 
-def markdown(lines: list[dict]) -> str:
-    """Return a table for each table and number of rows: a line for each model and version, failures named."""
+def markdown(lines: list[dict], shown: Sequence[str] = ()) -> str:
+    """Return a table for each table and number of rows: a line for each model and version, failures named.
+
+    Arguments:
+        lines: of `peers.py`.
+        shown: names of `FIGURES`; all of them, if none is given.
+    """
+    figures = {name: FIGURES[name] for name in shown or FIGURES}
     groups: dict[tuple, dict[tuple, list[dict]]] = {}
     # The last line of a cell counts: a failure may have been tried again.
     for line in {
@@ -42,28 +50,28 @@ def markdown(lines: list[dict]) -> str:
     }.values():
         models = groups.setdefault((line["table"], line["rows"]), {})
         models.setdefault((line["model"], line["version"]), []).append(line)
-    return "\n\n".join(_block(table, rows, models) for (table, rows), models in groups.items())
+    return "\n\n".join(_block(table, rows, models, figures) for (table, rows), models in groups.items())
 
 
-def _block(table: str, rows: int, models: dict[tuple, list[dict]]) -> str:
+def _block(table: str, rows: int, models: dict[tuple, list[dict]], figures: Figures) -> str:
     some = next(iter(next(iter(models.values()))))
     out = [f"### {table}, {rows:,} training rows, {some['columns']} columns, {some['holdout']:,} holdout rows", ""]
-    out += [f"| model | seeds | {' | '.join(FIGURES)} |", "|" + "---|" * (len(FIGURES) + 2)]
+    out += [f"| model | seeds | {' | '.join(figures)} |", "|" + "---|" * (len(figures) + 2)]
     reference = [line for lines in models.values() for line in lines if line["status"] == "ok"]
     if reference:
-        out.append(_reference({line["seed"]: line for line in reference}.values()))
+        out.append(_reference({line["seed"]: line for line in reference}.values(), figures))
     failures = []
     for (model, version), lines in models.items():
         good = [line for line in lines if line["status"] == "ok"]
         name = model if version == "bootstrap" else f"{model} ({version})"
         if good:
-            cells = [_cell([read(line) for line in good], digits) for read, digits in FIGURES.values()]
+            cells = [_cell([read(line) for line in good], digits) for read, digits in figures.values()]
             out.append(f"| {name} | {len(good)} | {' | '.join(cells)} |")
         failures += [f"- {name}, seed {line['seed']}: {line['reason']}" for line in lines if line["status"] == "failed"]
     return "\n".join([*out, *(["", "Failed:", "", *failures] if failures else [])])
 
 
-def _reference(lines: Iterable[dict]) -> str:
+def _reference(lines: Iterable[dict], figures: Figures) -> str:
     """Return the line of holdout rows in the place of synthetic rows, one line a seed."""
     lines = list(lines)
     own = {
@@ -72,7 +80,7 @@ def _reference(lines: Iterable[dict]) -> str:
         "TRTR": [line["independent"].get("trtr") for line in lines],
     }
     cells = []
-    for name, (read, digits) in FIGURES.items():
+    for name, (read, digits) in figures.items():
         if name in own:
             cells.append(_cell(own[name], digits))
             continue
@@ -87,4 +95,5 @@ def _cell(values: list[float | None], digits: int) -> str:
     if not known:
         return ""
     low, middle, high = (f"{f(known):,.{digits}f}" for f in (min, statistics.median, max))
-    return middle if len(known) == 1 else f"{middle} ({low} to {high})"
+    text = middle if len(known) == 1 else f"{middle} ({low} to {high})"
+    return text if len(known) == len(values) else f"{text}, {len(known)} of {len(values)}"

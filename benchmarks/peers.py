@@ -197,10 +197,14 @@ def main() -> None:
     parser.add_argument("--retry", action="store_true", help="measure cells again that failed")
     parser.add_argument("--tag", default="", help="added to the version of synthclin, such as a commit")
     parser.add_argument("--lines", type=Path, default=LINES, help="the file of lines")
-    parser.add_argument("--summary", type=Path, metavar="LINES")
+    parser.add_argument("--summary", type=Path, metavar="LINES", help="print tables of the lines in this file")
+    parser.add_argument(
+        "--figures", nargs="*", default=[], choices=peer_summary.FIGURES, metavar="FIGURE", help="of the tables"
+    )
     options = parser.parse_args()
     if options.summary:
-        print(peer_summary.markdown([json.loads(line) for line in options.summary.read_text().splitlines()]))
+        lines = [json.loads(line) for line in options.summary.read_text().splitlines()]
+        print(peer_summary.markdown(lines, options.figures))
     elif options.environments is None and set(options.models) & set(PEERS):
         parser.error("peers need --environments FOLDER; or leave them out with --models")
     cells(options)
