@@ -1,226 +1,213 @@
-"""Peers beside synthclin: SDV, TabularARGN and ARF on the same rows, measures and core, one after the other.
+"""Peers beside synthclin's families on the same rows: a JSON line per table, rows, seed and model; resumable.
 
-python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchmarks/results/peers.jsonl
-python benchmarks/peers.py FOLDER/support2 --only GaussianCopula --missing hospdead --environment FOLDER
+python benchmarks/peers.py heart_disease actg175 --environments FOLDER
+python benchmarks/peers.py FOLDER/adult FOLDER/support2 --rows 200 --limit 300 --environments FOLDER
+python benchmarks/peers.py --summary benchmarks/results/peers.jsonl
 
-The environments are made there if they are absent; peers run as processes of their own and are no dependencies (SDV's
-licence is BSL 1.1). `mia` is the AUC of a nearest-neighbour membership attack. With `--missing OUTCOME` the line tells,
-for the columns with missing cells, the log odds ratio of a missing cell by the outcome's most common level against the
-others: in the training rows and in synthetic rows.
+A table is the name of a shipped one, DATA:SCHEMA, or a folder with `data.csv` and `meta.json`. Each model is fitted by
+a process of its own (`peer_programs.py`), peers in pinned environments that are made below `--environments` if absent.
+Of the table 80 % are training rows (`--rows` of them) and at most 3,000 others the holdout; each model gives as many
+synthetic rows as there are training rows, which are read by the schema. Lines are appended whole. What a file holds
+already is not measured again (by table, rows, seed, model and version), `--retry` repeats failures. A failure is a line
+too, with its reason. `real rows` is a bootstrap sample of the training rows in the place of synthetic rows.
+Needs xgboost-cpu.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import os
 import sys
-import tempfile
-import time
-import venv
 from pathlib import Path
 
 import measures
 import numpy as np
 import pandas as pd
-import quality
+import peer_processes
+import peer_summary
 import tables
+from peer_programs import PEERS
 
 import synthclin as sc
+from synthclin.evaluation import PredictTask, validity
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import associations, detection, marginals, missingness, pairs
+from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.utility.predictions import predict
+from synthclin.models import MODELS
+from synthclin.progress import quiet
 
-PINNED = ("torch==2.13.0", "sdv==1.38.5", "pandas==2.3.3", "pyarrow")
-SAMPLE = """
-import json, sys, time
-import pandas as pd
-from sdv import single_table
-from sdv.metadata import Metadata
-name, source, rows, target, seed = sys.argv[1:]
-table = pd.read_parquet(source)
-metadata = Metadata.detect_from_dataframe(table)
-import numpy, torch
-numpy.random.seed(int(seed)), torch.manual_seed(int(seed))
-start = time.perf_counter()
-model = getattr(single_table, name + "Synthesizer")(metadata)
-model.fit(table)
-fitted = time.perf_counter()
-synthetic = model.sample(int(rows))
-synthetic.to_parquet(target)
-warm = time.perf_counter()
-model.sample(MANY)
-end = time.perf_counter()
-print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
-"""
-
-ARGN = """
-import json, sys, time
-import pandas as pd
-from mostlyai.engine import TabularARGN
-_, source, rows, target, seed = sys.argv[1:]
-table = pd.read_parquet(source)
-start = time.perf_counter()
-model = TabularARGN(random_state=int(seed))
-model.fit(table)
-fitted = time.perf_counter()
-sampled = model.sample(n_samples=int(rows))
-sampled.to_parquet(target)
-warm = time.perf_counter()
-model.sample(n_samples=MANY)
-end = time.perf_counter()
-print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
-"""
-ARF = """
-import json, sys, time
-import numpy as np
-import pandas as pd
-from arfpy import arf
-_, source, rows, target, seed = sys.argv[1:]
-table = pd.read_parquet(source)
-np.random.seed(int(seed))
-# It takes no missing cells: numbers get the median, levels one of their own.
-for name in table:
-    number = pd.api.types.is_numeric_dtype(table[name])
-    table[name] = table[name].fillna(table[name].median() if number else "missing")
-    table[name] = table[name] if number else table[name].astype(object).astype("category")
-start = time.perf_counter()
-model = arf.arf(x=table, verbose=False)
-model.forde()
-fitted = time.perf_counter()
-sampled = model.forge(n=int(rows))
-for name in sampled.select_dtypes("category"):
-    sampled[name] = sampled[name].astype(object).where(sampled[name].astype(str) != "missing")
-sampled.to_parquet(target)
-warm = time.perf_counter()
-model.forge(n=MANY)
-end = time.perf_counter()
-print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
-"""
-PEERS = {
-    "TabularARGN": ("mostlyai", ("torch==2.13.0", "mostlyai-engine"), ARGN),
-    "ARF": ("arf", ("arfpy==0.1.1", "numpy==1.26.4", "pandas==2.2.3", "scikit-learn==1.5.2", "pyarrow==17.0.0"), ARF),
+MOST_HOLDOUT = 3_000
+REAL = "real rows"
+LINES = Path(__file__).parent / "results" / "peers.jsonl"
+KEYS = ("table", "rows", "seed", "model", "version")
+TARGETS = {"heart_disease": "num", "actg175": "cens", "adult": "income", "support2": "hospdead"} | {
+    "diabetes130": "readmitted"
 }
-"""Peers that are not SDV's, with the folder, the packages and the program of each."""
-
-MANY = 20_000
-"""Rows whose sampling is timed, after a first sample."""
-
-
-def environment(folder: Path, packages: tuple[str, ...]) -> Path:
-    """Return the interpreter of a peer's environment, made if absent."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True)
-    return python
+SCORES = (
+    validity.rules,
+    marginals.marginals,
+    pairs.pairs,
+    associations.association_changes,
+    missingness.missingness,
+    detection.detection,
+    membership,
+)
 
 
-def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> dict:
-    """Return the line of one synthesizer; `synthclin` is one of them."""
-    table, schema = tables.read(source)
-    if options.rows and options.rows < len(table):
-        table = table.sample(options.rows, random_state=0).reset_index(drop=True)
+def split(table: pd.DataFrame, schema: sc.Schema, rows: int | None, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training rows, all or `rows` of them, and at most 3,000 other rows."""
     train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
+    if rows and rows < len(train):
+        train = train.sample(rows, random_state=seed).reset_index(drop=True)
+    if len(holdout) > MOST_HOLDOUT:
+        holdout = holdout.sample(MOST_HOLDOUT, random_state=seed).reset_index(drop=True)
+    return train, holdout
+
+
+def typed(table: pd.DataFrame, schema: sc.Schema) -> pd.DataFrame:
+    """Return the cells in canonical types and at the schema's decimals; cells that are not valid are missing."""
+    found = {}
+    for name in schema.modelled:
+        column, cells = schema.columns[name], table[name]
+        if column.is_integer:
+            cells = cells.round()
+        found[name] = column.coerce(cells)[0]
+    return pd.DataFrame(found)
+
+
+def given_to(model: str, train: pd.DataFrame, schema: sc.Schema) -> pd.DataFrame:
+    """Return the training rows in the columns that a model gets: peers those that are modelled, without identifiers."""
+    columns = [name for name in (schema.modelled if model in PEERS else schema.columns) if name in train]
+    return peer_processes.plain(train[columns], schema)
+
+
+def measure(
+    model: str,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    schema: sc.Schema,
+    target: str | None,
+    seed: int,
+    about: dict,
+) -> dict:
+    """Return facts and scores of one model; raises `peer_processes.PeerError`."""
     columns = list(schema.modelled)
-    synthetic, facts = (
-        _ours(train, schema, seed)
-        if name == "synthclin"
-        else sampled_by(name, train[columns], seed, options.environment, len(train))
-    )
-    synthetic = synthetic[columns]
-    real, unseen, fake = measures.numbers([plain(part[columns]) for part in (train, holdout, synthetic)])
-    target = options.target or quality.TARGETS.get(source)
-    utility = {}
-    if target:
-        whole = {"synthetic": synthetic, "train": train, "holdout": holdout}
-        auc = measures.utility({part: plain(rows[columns]) for part, rows in whole.items()}, target)
-        utility = {"tstr_less_trtr": round(auc["tstr"] - auc["trtr"], 4)}
-    return {
-        "table": Path(source).name,
-        "rows": len(train),
-        "seed": seed,
-        "synthesizer": name,
-        **facts,
-        "c2st_holdout": round(measures.c2st(unseen, fake), 4),
-        "c2st_train": round(measures.c2st(real, fake), 4),
-        "mia": round(measures.neighbour_attack(real, unseen, fake), 4),
-        **utility,
-        **_by_outcome(train, synthetic, options.missing),
+    if model == REAL:
+        synthetic, facts = train.sample(len(train), replace=True, random_state=seed).reset_index(drop=True), {}
+    else:
+        sampled, facts = peer_processes.sample(model, given_to(model, train, schema), schema, seed, **about)
+        synthetic = typed(sampled, schema)
+    with quiet():
+        c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=seed)
+        found = [score(c) for score in SCORES]
+        if target:
+            utility = predict(c, PredictTask(target=target))
+            found += [utility] if not isinstance(utility, tuple) else list(utility[:1])
+    scores = {score.name: [score.value, score.low, score.high] for score in found}
+    references = {score.name: score.reference for score in found if score.reference is not None}
+    return facts | {
+        "scores": {name: [_round(value) for value in values] for name, values in scores.items()},
+        "reference": {name: _round(value) for name, value in references.items()},
+        "independent": independent(*(part[columns] for part in (train, holdout, synthetic)), target),
     }
 
 
-def _ours(train: pd.DataFrame, schema: sc.Schema, seed: int) -> tuple[pd.DataFrame, dict]:
-    start = time.perf_counter()
-    model = sc.ConditionalGAN(schema, random_state=seed).fit(train)
-    fitted = time.perf_counter()
-    synthetic = model.sample(len(train), random_state=seed)
-    warm = time.perf_counter()
-    model.sample(MANY, random_state=seed)
-    end = time.perf_counter()
-    return synthetic, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
+def independent(train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, target: str | None) -> dict:
+    """Return the measures that share no code with the library's scores."""
+    parts = {"train": train, "holdout": holdout, "synthetic": synthetic}
+    parts = {name: peer_processes.plain(part) for name, part in parts.items()}
+    real, unseen, fake = measures.numbers(list(parts.values()))
+    found = {
+        "c2st_holdout": measures.c2st(unseen, fake),
+        "c2st_train": measures.c2st(real, fake),
+        "c2st_reference": measures.c2st(unseen, real),
+        "mia": measures.neighbour_attack(real, unseen, fake),
+        "unseen_pairs": measures.unseen_pairs(parts["train"], parts["synthetic"]),
+        "unseen_pairs_holdout": measures.unseen_pairs(parts["train"], parts["holdout"]),
+    }
+    if target:
+        found |= (auc := measures.utility(parts, target))
+        found["tstr_less_trtr"] = auc["tstr"] - auc["trtr"]
+    return {name: _round(value) for name, value in found.items()}
 
 
-def sampled_by(
-    name: str, train: pd.DataFrame, seed: int, environments: Path, rows: int, many: int = MANY
-) -> tuple[pd.DataFrame, dict]:
-    """Return rows of a peer, and its seconds of fit and its rows per second over `many` rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "train.parquet", Path(folder) / "synthetic.parquet"
-        plain(train).to_parquet(source)
-        folder_name, packages, program = PEERS.get(name, ("sdv", PINNED, SAMPLE))
-        python = environment(environments / folder_name, packages)
-        program = program.replace("MANY", str(many))
-        command = [str(python), "-c", program, name, str(source), str(rows), str(target)]
-        done = subprocess.run([*command, str(seed)], check=True, capture_output=True, text=True)
-        return pd.read_parquet(target), json.loads(done.stdout.splitlines()[-1])
+def _round(value: float) -> float | None:
+    """Return 4 decimals; None for what could not be computed."""
+    return round(float(value), 4) if np.isfinite(value) else None
 
 
-def plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return levels as text and numbers as floats, which every library reads alike."""
-    columns = {}
-    for name in table:
-        if pd.api.types.is_numeric_dtype(table[name]) and not isinstance(table[name].dtype, pd.CategoricalDtype):
-            columns[name] = table[name].astype("float64")
-        else:
-            columns[name] = table[name].astype("object").map(str, na_action="ignore")
-    return pd.DataFrame(columns)
+def done(path: Path, *, retry: bool) -> set[tuple]:
+    """Return the keys of the lines that a file holds, without failures if they are tried again."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {tuple(line[key] for key in KEYS) for line in lines if not (retry and line["status"] == "failed")}
 
 
-def _by_outcome(train: pd.DataFrame, synthetic: pd.DataFrame, outcome: str | None) -> dict:
-    """Return log odds ratio and standard error, real and synthetic, per column with at least 2 % missing cells."""
-    if outcome is None:
-        return {}
-    usual = str(train[outcome].mode()[0])
-    found = {}
-    for name in train.columns.drop(outcome):
-        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in synthetic:
-            continue
-        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, synthetic)]
-    return {"missing_by": outcome, "log_odds": found}
+def append(path: Path, line: dict) -> None:
+    """Append a line by one write, so that several processes may share a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(file, (json.dumps(line) + "\n").encode())
+    finally:
+        os.close(file)
 
 
-def _odds(missing: pd.Series, event: pd.Series) -> list[float]:
-    counts = (
-        np.array([[(missing == m).to_numpy() & (event == e).to_numpy() for e in (0, 1)] for m in (0, 1)]).sum(2) + 0.5
-    )
-    ratio = np.log(counts[1, 1] * counts[0, 0] / counts[1, 0] / counts[0, 1])
-    return [round(float(ratio), 3), round(float(np.sqrt((1 / counts).sum())), 3)]
+def version_of(model: str, tag: str) -> str:
+    """Return the version that a line names."""
+    if model in PEERS:
+        return PEERS[model].version
+    return f"synthclin {sc.__version__}{'+' + tag if tag else ''}" if model != REAL else "bootstrap"
+
+
+def cells(options: argparse.Namespace) -> None:
+    """Measure every cell that is not in the file."""
+    for source in options.sources:
+        table, schema = tables.read(source)
+        name = Path(source.split(":")[0]).stem
+        target = options.target or TARGETS.get(name)
+        for seed in options.seeds:
+            train, holdout = split(table, schema, options.rows, seed)
+            for model in options.models:
+                key = dict(zip(KEYS, (name, len(train), seed, model, version_of(model, options.tag)), strict=True))
+                if tuple(key.values()) in done(options.lines, retry=options.retry):
+                    continue
+                line = {**key, "columns": len(schema.modelled), "holdout": len(holdout), "target": target}
+                about = {"environments": options.environments, "limit": options.limit}
+                try:
+                    line |= {"status": "ok", **measure(model, train, holdout, schema, target, seed, about)}
+                except peer_processes.PeerError as failure:
+                    line |= {"status": "failed", "reason": str(failure), "limit": options.limit}
+                append(options.lines, line)
+                print(*key.values(), line["status"], line.get("reason", ""), file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    """Print a line for each table, seed and synthesizer."""
+    """Measure, or summarise what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", nargs="+")
-    parser.add_argument("--environment", type=Path, required=True, help="folder of the peers' virtual environments")
-    parser.add_argument("--only", nargs="*", default=["synthclin", "CTGAN", "GaussianCopula"])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rows", type=int)
-    parser.add_argument("--target", help="column to predict")
-    parser.add_argument("--missing", metavar="OUTCOME", help="report the association of missing cells with this column")
+    known = [REAL, *MODELS, *PEERS]
+    parser.add_argument("sources", nargs="*")
+    parser.add_argument("--environments", type=Path, help="folder of the peers' environments")
+    parser.add_argument("--models", nargs="*", default=known, choices=known, metavar="MODEL", help=", ".join(known))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--rows", type=int, help="training rows, drawn at random from those of the split")
+    parser.add_argument("--target", help="column to predict; known for the tables of the benchmarks")
+    parser.add_argument("--limit", type=int, default=600, help="processor seconds of a cell's fit and sampling")
+    parser.add_argument("--retry", action="store_true", help="measure cells again that failed")
+    parser.add_argument("--tag", default="", help="added to the version of synthclin, such as a commit")
+    parser.add_argument("--lines", type=Path, default=LINES, help="the file of lines")
+    parser.add_argument("--summary", type=Path, metavar="LINES", help="print tables of the lines in this file")
+    parser.add_argument(
+        "--figures", nargs="*", default=[], choices=peer_summary.FIGURES, metavar="FIGURE", help="of the tables"
+    )
     options = parser.parse_args()
-    for source in options.sources:
-        for name in options.only:
-            for seed in range(options.seeds):
-                print(json.dumps(measure(source, name, seed, options)), flush=True)
-                print(source, name, seed, file=sys.stderr)
+    if options.summary:
+        lines = [json.loads(line) for line in options.summary.read_text().splitlines()]
+        print(peer_summary.markdown(lines, options.figures))
+    elif options.environments is None and set(options.models) & set(PEERS):
+        parser.error("peers need --environments FOLDER; or leave them out with --models")
+    cells(options)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from pathlib import Path
 import measures
 import numpy as np
 import pandas as pd
-import peers
+import peer_processes
 import tables
+from peer_programs import PEERS
 from sklearn import datasets
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
@@ -160,7 +161,7 @@ def measure(folder: Path, rows: int, seed: int, effort: str, tag: str, environme
     if environments is None:
         sampled, many, facts = _ours(train, holdout, schema, effort, seed)
     else:
-        parts = {name: peers.plain(part) for name, part in parts.items()}
+        parts = {name: peer_processes.plain(part) for name, part in parts.items()}
         sampled, many, facts = _theirs(tag, parts["train"], seed, environments)
     return {
         **dict(zip(KEYS, (folder.name, len(train), seed, effort, tag), strict=True)),
@@ -210,11 +211,12 @@ def _ours(
 def _theirs(
     name: str, train: pd.DataFrame, seed: int, environments: Path
 ) -> tuple[list[pd.DataFrame], pd.DataFrame, dict]:
-    """Return the same of a rival, without likelihoods; the seconds are by the clock."""
+    """Return the same of a rival, without likelihoods."""
     rows = len(train)
-    sampled, facts = peers.sampled_by(name, train, seed, environments, 2 * rows + 2_000, many=rows)
+    about = {"environments": environments, "limit": 3_600, "rows": 2 * rows + 2_000}
+    sampled, facts = peer_processes.sample(name, train, None, seed, **about)
     cut = [sampled.iloc[start:end].reset_index(drop=True) for start, end in ((0, rows), (rows, 2 * rows))]
-    return cut, sampled.iloc[2 * rows :].reset_index(drop=True), {"wall_seconds": facts["fit_seconds"]}
+    return cut, sampled.iloc[2 * rows :].reset_index(drop=True), {"seconds": facts["fit_seconds"]}
 
 
 def summary(lines: list[dict]) -> str:
@@ -245,7 +247,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--effort", nargs="+", default=["standard"])
     parser.add_argument("--tag", default="cross-validated")
-    parser.add_argument("--rival", choices=peers.PEERS, help="measure a peer in the place of synthclin")
+    parser.add_argument("--rival", choices=PEERS, help="measure a peer in the place of synthclin")
     parser.add_argument("--environment", type=Path, help="folder of the peers' virtual environments")
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.reports import compare
     from synthclin.study.run import run
+    from synthclin.study.sweep import sweep
     from synthclin.tables import read_table, split, write_table
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "read_table",
     "run",
     "split",
+    "sweep",
     "write_table",
 ]
 
@@ -82,6 +84,7 @@ _HOMES = {
     "read_table": ("synthclin.tables", "read_table"),
     "run": ("synthclin.study.run", "run"),
     "split": ("synthclin.tables", "split"),
+    "sweep": ("synthclin.study.sweep", "sweep"),
     "write_table": ("synthclin.tables", "write_table"),
 }
 

@@ -44,6 +44,7 @@ def run_all(
 
     Raises:
         SynthclinError: a process was killed, for instance because memory ran out. An error of a job is raised as it is.
+            After Ctrl-C the processes get SIGTERM.
 
     Example:
         >>> run_all([lambda: 1, lambda: 2], workers=2)
@@ -75,6 +76,12 @@ def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Ite
     except BrokenProcessPool:
         what = "a worker process was killed, perhaps because memory ran out"
         raise SynthclinError("parallel jobs", what, "Use one worker: `workers: 1`.") from None
+    except BaseException as problem:
+        # Ctrl-C, or whatever a signal became: a job may take minutes, and nobody waits for its result any more.
+        if not isinstance(problem, Exception):
+            for process in multiprocessing.active_children():
+                process.terminate()
+        raise
     finally:
         _jobs = ()
         pool.shutdown(wait=True, cancel_futures=True)

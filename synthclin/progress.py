@@ -28,7 +28,12 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s", style="dim")
+        return Text("" if speed is None else _rate(speed, task.fields["unit"]), style="dim")
+
+
+def _rate(rate: float, unit: str) -> str:
+    """Return steps per second as text, per hour where they are slow."""
+    return f"{rate:,.1f} {unit}/s" if rate >= 0.05 or rate == 0 else f"{3600 * rate:,.0f} {unit}/h"
 
 
 def _nothing(n: int = 1, note: str = "") -> None:
@@ -107,7 +112,7 @@ class _Lines:
     def report(self) -> None:
         self.reported = time.monotonic()
         rate = (self.done - self.before) / max(self.reported - self.begun, 1e-9)
-        parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", f"{rate:,.1f} {self.unit}/s"]
+        parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", _rate(rate, self.unit)]
         if self.done < self.total and rate > 0:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
         if self.note:

@@ -24,13 +24,13 @@ _CODE = """
 
     Checkpoint.__init__.__defaults__ = (0.0,)
     Checkpoint.offer = kill
-    main(["run", "study.yaml", *sys.argv[1:]])
+    main(["run", *sys.argv[1:]])
 """
 
 
-def killed_while_training(folder: Path, *words: str) -> str:
-    """Run the study in `folder` until its third checkpoint is written; returns all that it said."""
-    command = [sys.executable, "-c", textwrap.dedent(_CODE), *words]
+def killed_while_training(folder: Path, *words: str, study: str = "study.yaml") -> str:
+    """Run the study or sweep in `folder` until its third checkpoint is written; returns all that it said."""
+    command = [sys.executable, "-c", textwrap.dedent(_CODE), study, *words]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return done.stdout + done.stderr

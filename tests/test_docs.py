@@ -30,7 +30,7 @@ from synthclin.report.record.release import Release
 from synthclin.schema import Schema
 from synthclin.schema.columns import AnyColumn, Column
 from synthclin.study import config
-from synthclin.study.config import blocks
+from synthclin.study.config import blocks, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -129,6 +129,10 @@ def test_yaml_blocks_are_studies_schemas_or_parts_of_a_study(text, tmp_path, mon
     if "columns" in written:
         Path("block.yaml").write_text(text, "utf-8")
         assert Schema.read("block.yaml").columns
+    elif "sweep" in written:
+        Path("block.yaml").write_text(text, "utf-8")
+        Path("study.yaml").write_text(yaml.safe_dump(STUDY), "utf-8")
+        assert len(config.load_sweep("block.yaml").cells) == 9
     elif "version" in written:
         Path("block.yaml").write_text(text, "utf-8")
         assert config.load("block.yaml").name
@@ -141,6 +145,8 @@ def test_yaml_names_every_key_of_a_study():
     page = (ROOT / "docs" / "yaml.md").read_text("utf-8")
     for block in (blocks.Config, *(getattr(blocks, name) for name in ("Data", "Protect", "Sampling"))):
         assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in page] == []
+    assert [key for key in sweep.Grid.model_fields if f"| `sweep.{key}` |" not in page] == []
+    assert [key for key in (*sweep.SweepConfig.model_fields, *sweep.SweepOutputs.model_fields) if key not in page] == []
     release = (ROOT / "docs" / "release.md").read_text("utf-8")
     assert [key for key in Release.model_fields if f"| `{key}` |" not in release] == []
     for block in (blocks.EvaluationBlock, blocks.Privacy, blocks.Outputs):

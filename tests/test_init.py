@@ -149,9 +149,14 @@ def keys_of(node, root):
 def test_shipped_studies_use_keys_of_the_json_schema(path):
     root = json.loads((ROOT / "docs" / "study.schema.json").read_text("utf-8"))
     written = yaml.safe_load(path.read_text("utf-8"))
-    assert set(written) <= set(root["properties"])
-    for block in ("data", "model", "sampling", "evaluation", "outputs"):
-        assert set(written.get(block, {})) <= set(keys_of(root["properties"][block], root)), block
-    columns = keys_of(root["properties"]["schema"], root)["columns"]["additionalProperties"]
+    known = root["$defs"]["Sweep" if "sweep" in written else "Study"]["properties"]
+    assert set(written) <= set(known)
+    for block in set(written) & {"data", "model", "sampling", "evaluation", "outputs", "sweep"}:
+        assert set(written[block]) <= set(keys_of(known[block], root)), block
+    for model in written.get("sweep", {}).get("models", ()):
+        assert set(model) <= set(keys_of({"$ref": "#/$defs/SweepModel"}, root))
+    if "sweep" in written:
+        return
+    columns = keys_of(known["schema"], root)["columns"]["additionalProperties"]
     for column in written.get("schema", {}).get("columns", {}).values():
         assert set(column) <= set(keys_of(columns, root))

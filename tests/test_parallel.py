@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -50,6 +51,34 @@ def test_an_error_of_a_job_is_raised_whole(workers):
         run_all([refused, os.getpid], workers)
     assert (caught.value.where, caught.value.remedy) == ("column 'age'", "Correct them.")
     assert str(caught.value) == "column 'age': 3 of 9 rows are no numbers. Correct them."
+
+
+def waits(place):
+    """Wait a minute, and tell what ended the wait."""
+
+    def stop(*_):
+        place.write_text("stopped")
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    place.with_suffix(".begun").touch()
+    time.sleep(60)
+
+
+@forks
+def test_after_an_interruption_the_workers_stop_at_once_and_clean_up(tmp_path):
+    def interrupted():
+        while not (tmp_path / "a.begun").exists():
+            time.sleep(0.01)
+
+    def done(*_):
+        raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_all([partial(waits, tmp_path / "a"), interrupted, partial(waits, tmp_path / "b")], 2, done=done)
+    assert time.monotonic() - begun < 30
+    assert (tmp_path / "a").read_text() == "stopped"
 
 
 @forks

@@ -48,6 +48,13 @@ def test_a_note_stays_until_the_next(capsys, clock):
     assert "1/3 steps, 0.1 steps/s, 22 s left, critic right on 55% of pairs\n" in capsys.readouterr().err
 
 
+def test_slow_steps_are_counted_by_the_hour(capsys, clock):
+    with track("sweep", total=3, unit="cells") as step:
+        clock[0] += 90
+        step(1)
+    assert "sweep 1/3 cells, 40 cells/h, 180 s left\n" in capsys.readouterr().err
+
+
 def test_the_last_step_is_reported_once(capsys, clock):
     with track("scoring", total=2) as step:
         for _ in range(2):

@@ -11,6 +11,7 @@ from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
 from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
+from synthclin.cli.sweep_output import show_sweep, show_sweep_plan, sweep_record
 from synthclin.cli.terminal import show_json, show_text
 from synthclin.errors import ConfigError
 
@@ -29,15 +30,18 @@ def run(
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> int:
-    """Run a study: fit, sample, score, report.
+    """Run a study: fit, sample, score, report; or every cell of a sweep that is not complete.
 
-    The exit code is 3 if a gate is missed.
+    The exit code is 3 if a gate is missed; that of a sweep is 1 if a cell failed, whatever its gates.
     """
     first_checks(config)
+    from synthclin.io.documents import read_yaml
     from synthclin.study import plan
     from synthclin.study import run as study_run
-    from synthclin.study.config import load
+    from synthclin.study.config import is_sweep, load
 
+    if is_sweep(read_yaml(config)):
+        return _run_sweep(config, overrides, dry=dry, as_json=as_json, quiet=quiet, overwrite=overwrite)
     study = load(config, overrides)
     if not dry and assists(study, resume):
         return DONE
@@ -56,6 +60,29 @@ def run(
             show_cohort(cohort)
         show_text(f"written to {done.folder.as_posix()}/")
     return exit_code(done.report)
+
+
+def _run_sweep(config: Path, overrides: list[str], *, dry: bool, as_json: bool, quiet: bool, overwrite: bool) -> int:
+    """Run a sweep, or print its cells, and return the exit code."""
+    from synthclin.models import distributed
+    from synthclin.study import sweep
+    from synthclin.study.config import load_sweep
+
+    grid = load_sweep(config, overrides)
+    if distributed.processes() > 1:
+        remedy = "Start it without torchrun, and set `sweep.workers`."
+        raise ConfigError(str(config), "a sweep is not run by torchrun", remedy)
+    if dry:
+        planned = sweep.dry_run(grid)
+        (show_json if as_json else show_sweep_plan)(planned)
+        return DONE
+    with silenced(quiet):
+        done = sweep.sweep(grid, overwrite=overwrite)
+    if as_json:
+        show_json(sweep_record(done))
+    else:
+        show_sweep(done)
+    return FAILED if done.failed else DONE
 
 
 def fit(

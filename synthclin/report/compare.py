@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from synthclin.evaluation.statuses import Status
     from synthclin.report.findings import Findings
 
-__all__ = ["NamedReport", "compare", "differences", "index", "within_noise"]
+__all__ = ["HEADLINES", "NamedReport", "compare", "differences", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
-_HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
+HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
+"""The kinds of score that pages about several runs show, beside those of tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,7 @@ def _by_score(runs: Sequence[NamedReport], order: str, *, ranked: bool) -> Itera
         for score in run.report.scores
         if score.name.startswith(("utility.", "inference.", "treatment."))
     )
-    for name in (*(kind.name for kind in _HEADLINES), *predictions):
+    for name in (*(kind.name for kind in HEADLINES), *predictions):
         found = [(run, score) for run in runs if (score := run.report.find(name)) is not None]
         if not found:
             continue

@@ -10,7 +10,7 @@ from pydantic import Field
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.study.config import Config, load, resolved_yaml
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted(path for path in (Path(__file__).parents[2] / "configs").glob("*.yaml") if path.stem != "sweep")
 
 
 def refused(study, *overrides: str) -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
@@ -22,12 +22,14 @@ from synthclin.tables.spreadsheet_formulas import CsvSafe
 
 __all__ = [
     "DATASET",
+    "NAME",
     "Config",
     "ConfigBlock",
     "Data",
     "EvaluationBlock",
     "Judging",
     "Model",
+    "Name",
     "Outputs",
     "Privacy",
     "Protect",
@@ -36,7 +38,17 @@ __all__ = [
 
 DATASET = "dataset:"
 
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+"""Names of studies, which are names of folders too."""
+
+
+def _refuse_other_signs(name: object) -> object:
+    if isinstance(name, str) and not re.fullmatch(NAME, name):
+        raise ValueError("has other signs than small letters, digits, - and _. Write it like ward-2.")
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME), BeforeValidator(_refuse_other_signs)]
 
 
 class ConfigBlock(BaseModel):
@@ -166,7 +178,7 @@ class Config(ConfigBlock):
     """
 
     version: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=_NAME)]
+    name: Name
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Data
     # `schema` is a reserved name of pydantic
@@ -180,13 +192,6 @@ class Config(ConfigBlock):
     outputs: Outputs = Outputs()
     release: Release = UNDECLARED
     engine: Literal["local"] = "local"
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _name_has_plain_signs(cls, name: object) -> object:
-        if isinstance(name, str) and not re.fullmatch(_NAME, name):
-            raise ValueError("has other signs than small letters, digits, - and _. Write it like ward-2.")
-        return name
 
     @property
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging,
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
 from synthclin.tables import refuse_table
 
-__all__ = ["load", "load_judging", "model_block", "parse_value", "resolved_yaml"]
+__all__ = ["load", "load_judging", "model_block", "overridden", "parse_value", "refuse_set_elsewhere", "resolved_yaml"]
 
 _LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
 # Planned but not implemented: refused by name, so that a key without effect is not mistaken for protection.
@@ -33,12 +33,13 @@ _SET_ELSEWHERE = {
 }
 
 
-def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] | Mapping[str, object] = ()) -> Config:
     """Read a configuration.
 
     Arguments:
         path: a YAML file, or the content of one as a mapping.
-        overrides: ``KEY=VALUE`` texts such as ``model.effort=quick``; the value is YAML, lists are counted from 0.
+        overrides: ``KEY=VALUE`` texts such as ``model.effort=quick``; the value is YAML, lists are counted from 0. Or
+            values by their dotted keys.
 
     Returns:
         The configuration with schema and defaults filled in. The table and the schema are relative to the folder of
@@ -60,8 +61,9 @@ def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) ->
         refuse_table(path, "study")
         raw = _with_inputs_placed(read_yaml(path), path_of(path).parent)
     refuse_schema(raw, where)
-    for override in overrides:
-        raw = _override(raw, override)
+    if "sweep" in raw:
+        raise ConfigError(where, "this is a sweep of several studies, not a study", "Give it to `synthclin run` alone.")
+    raw = overridden(raw, overrides)
     _refuse_later(raw, where)
     raw = _with_schema(raw, where)
     raw = _with_model(raw, where)
@@ -167,15 +169,27 @@ def _placed(path: str, folder: Path) -> str:
     return Path(os.path.relpath(found, here) if inside else found).as_posix()
 
 
-def _override(raw: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return `raw` with the value at the dotted key of ``KEY=VALUE`` replaced."""
+def overridden(raw: dict[str, Any], overrides: Sequence[str] | Mapping[str, object]) -> dict[str, Any]:
+    """Return `raw` with values replaced; `overrides` are those of `load`."""
+    changes = (
+        [(f"--set {key}", key, value) for key, value in overrides.items()]
+        if isinstance(overrides, Mapping)
+        else [_parsed(text) for text in overrides]
+    )
+    for where, key, value in changes:
+        changed = _replaced(raw, key, value, where)
+        assert isinstance(changed, dict)
+        raw = changed
+    return raw
+
+
+def _parsed(text: str) -> tuple[str, str, object]:
+    """Return place, dotted key and value of ``KEY=VALUE``."""
     key, equals, value = text.partition("=")
     where = f"--set {key.strip() or text}"
     if not equals or not key.strip():
         raise ConfigError(where, "is not KEY=VALUE", "Write it as `--set model.effort=quick`.")
-    changed = _replaced(raw, key.strip(), parse_value(value, where), where)
-    assert isinstance(changed, dict)
-    return changed
+    return where, key.strip(), parse_value(value, where)
 
 
 def _replaced(node: object, key: str, value: object, where: str) -> object:
@@ -242,11 +256,16 @@ def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
     family = block.get("type", "gan")
     if family not in MODELS:
         raise ConfigError(f"{where}: model.type", f"there is no family {family!r}", hint(str(family), MODELS))
-    for key, home in _SET_ELSEWHERE.items():
-        if key in block:
-            raise ConfigError(f"{where}: model.{key}", "this is set elsewhere", f"Set `{home}`.")
+    refuse_set_elsewhere(block, f"{where}: model")
     checked = validate(model_block(str(family)), {"model": block}, where)
     return {**raw, "model": checked.model_dump()["model"]}
+
+
+def refuse_set_elsewhere(block: Mapping[str, Any], where: str) -> None:
+    """Refuse parameters of a model that other blocks of a study set; `where` is the place of the block."""
+    for key, home in _SET_ELSEWHERE.items():
+        if key in block:
+            raise ConfigError(f"{where}.{key}", "this is set elsewhere", f"Set `{home}`.")
 
 
 def model_block(family: str) -> type[BaseModel]:

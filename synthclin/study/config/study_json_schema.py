@@ -7,8 +7,9 @@ from typing import Any
 
 from synthclin.models import MODELS
 from synthclin.schema import Schema
-from synthclin.study.config.blocks import Config
+from synthclin.study.config.blocks import NAME, Config
 from synthclin.study.config.loading import model_block
+from synthclin.study.config.sweep import SweepConfig
 
 __all__ = ["schema_json_schema", "study_json_schema"]
 
@@ -16,10 +17,10 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def study_json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a study.
+    """Return the JSON Schema (draft 2020-12) of a study, and of a sweep, which is told by its key `sweep`.
 
     Example:
-        >>> sorted(study_json_schema()["required"])
+        >>> sorted(study_json_schema()["$defs"]["Study"]["required"])
         ['data', 'name', 'version']
     """
     whole = _plain(Config.model_json_schema(by_alias=True))
@@ -34,7 +35,26 @@ def study_json_schema() -> dict[str, Any]:
         parts |= block.pop("$defs")
         families.append(block["properties"]["model"])
     whole["properties"]["model"] = families[0] if len(families) == 1 else {"anyOf": families}
-    return {"$schema": _DRAFT, "$id": "urn:synthclin:study:1", **whole, "title": "A study of synthclin"}
+    parts = whole.pop("$defs") | {"Study": whole}
+    sweep = _plain(SweepConfig.model_json_schema())
+    parts |= sweep.pop("$defs") | {"Sweep": sweep}
+    # The models of a sweep are those of a study, each with the name of its cells.
+    parts["SweepModel"] = {"anyOf": [_named(parts[family["$ref"].rpartition("/")[2]]) for family in families]}
+    return {
+        "$schema": _DRAFT,
+        "$id": "urn:synthclin:study:1",
+        "title": "A study or a sweep of synthclin",
+        "$defs": parts,
+        "if": {"required": ["sweep"]},
+        "then": {"$ref": "#/$defs/Sweep"},
+        "else": {"$ref": "#/$defs/Study"},
+    }
+
+
+def _named(block: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a model of a sweep from that of a `model` block."""
+    name = {"type": "string", "pattern": NAME, "title": "Name"}
+    return block | {"properties": block["properties"] | {"name": name}, "required": ["type"]}
 
 
 def schema_json_schema() -> dict[str, Any]:
