@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
 from synthclin.models.calibrated_rows import CalibratedRows
@@ -110,7 +109,7 @@ class AutoSynthesizer(SequentialSynthesizer):
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
-        shares = self._shares(encoded, layout)
+        shares = self._marginal_shares(encoded.codes, layout)
         names, left_out = self._within_budget(encoded)
         folds = folds_of(patient, self.random_state)
         targets = [name for name in self._targets() if name in layout.names]
@@ -153,13 +152,6 @@ class AutoSynthesizer(SequentialSynthesizer):
             "trials": [_facts(trial, found.scores[name]) for name, trial in trials.items()],
         }
         return facts | {"selection": selection}
-
-    def _shares(self, encoded: Encoded, layout: Layout) -> list[Tensor]:
-        codes = encoded.codes.numpy()
-        return [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
 
     def _within_budget(self, encoded: Encoded) -> tuple[list[str], list[str]]:
         """Return the names of the candidates, the quickest first, and of those that the budget excludes."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from synthclin.encoding import Encoded
+from synthclin.encoding import Encoded, Layout
+from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError
 from synthclin.models.classification import class_probabilities
 from synthclin.models.distributed import one_thread
@@ -111,6 +112,17 @@ class SequentialSynthesizer(Synthesizer):
             what = "a model of patients with visits has no classes"
             raise ConfigError("predict_proba", what, "Forecast visits with `continue_`, or impute cells.")
         return class_probabilities(self._log_likelihood, self.encoder_, table, target)
+
+    def _marginal_shares(self, codes: Tensor, layout: Layout) -> list[Tensor]:
+        """Return the (codes,) protected relative frequencies of each column, by its index; all are positive.
+
+        A code that no row has, which only limits of 0 or 1 leave without a share, counts for half a row.
+        """
+        found = [
+            torch.from_numpy(protected_shares(codes[:, j].cpu().numpy(), column.cardinality, self.rare_category))
+            for j, column in enumerate(layout.columns)
+        ]
+        return [share.where(share > 0, 0.5 / max(1, len(codes))).float() for share in found]
 
     def _log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of rows of (rows, columns) codes, (rows,), in parts that bound the memory."""

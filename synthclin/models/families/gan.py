@@ -14,7 +14,6 @@ from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
@@ -191,11 +190,7 @@ class ConditionalGAN(SequentialSynthesizer):
         self.regressed_ = plan.regressed
         device = self._device()
         self.order_ = list(layout.order)
-        codes = encoded.codes.numpy()
-        self.frequencies_ = [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        self.frequencies_ = self._marginal_shares(encoded.codes, layout)
         columns, frequencies = self._ordered(layout)
         protected = max(self.rare_category, self.trim_extremes)
         self.potentials_ = find_potentials(
