@@ -58,6 +58,9 @@ FOLDED = 2_000
 DRAWS, CHOOSING_DRAWS = 64, 16
 """Draws of the latent variables over which a likelihood is averaged, and one that chooses between models."""
 
+AT_ONCE = 16_384
+"""Rows times draws whose likelihoods are computed together."""
+
 
 class CopulaRows:
     """Row state by the GHK simulator; a `synthclin.sampling.sequential.RowState`.
@@ -374,14 +377,14 @@ def copula_log_likelihood(
     shifts = torch.rand(len(latents), len(codes), generator=generator, dtype=torch.float64)
     places = torch.rand(len(latents), draws, generator=generator).argsort(1)
     likelihood = torch.zeros(draws, len(codes), dtype=torch.float64)
-    for draw in range(draws):
-        innovations = torch.zeros(len(latents), len(codes), dtype=torch.float64)
+    for part in torch.arange(draws).split(max(1, AT_ONCE // max(1, len(codes)))):
+        innovations = torch.zeros(len(latents), len(part), len(codes), dtype=torch.float64)
         for i, latent in enumerate(latents):
-            mean, deviation = permuted[i, :i] @ innovations[:i], permuted[i, i]
-            low, high = (lower[latent] - mean) / deviation, (upper[latent] - mean) / deviation
+            mean = torch.tensordot(permuted[i, :i], innovations[:i], 1)
+            low, high = (lower[latent] - mean) / permuted[i, i], (upper[latent] - mean) / permuted[i, i]
             if i >= len(context):
-                likelihood[draw] += interval_mass(low, high).log()
-            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, draw] / draws) % 1)
+                likelihood[part] += interval_mass(low, high).log()
+            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, part, None] / draws) % 1)
     independent = torch.zeros(len(codes), dtype=torch.float64)
     for j in order[given:]:
         independent += columns[j].share.log()[codes[:, j].clamp_min(0)].where(codes[:, j] >= 0, 0.0)
