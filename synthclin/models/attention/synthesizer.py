@@ -155,6 +155,8 @@ class AttentionSynthesizer(SequentialSynthesizer):
             self.network_.load_state_dict(weights)
         except RuntimeError:
             raise misfit() from None
+        if self.network_.regression is not None and not self.network_.regression.is_causal():
+            raise misfit()
         self.network_.eval()
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:

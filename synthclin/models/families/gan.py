@@ -276,7 +276,8 @@ class ConditionalGAN(SequentialSynthesizer):
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
         width, blocks = facts.get("width"), facts.get("blocks")
-        if type(width) is not int or type(blocks) is not int:
+        known = {"width", "blocks", "given", "parents", "potentials", "receptive_fields"}
+        if type(width) is not int or type(blocks) is not int or set(facts) - known:
             raise misfit()
         if self.width not in (None, width) or self.blocks not in (None, blocks):
             raise misfit()
@@ -305,6 +306,8 @@ class ConditionalGAN(SequentialSynthesizer):
             self.network_.load_state_dict(weights)
         except RuntimeError:
             raise misfit() from None
+        if self.network_.regression is not None and not self.network_.regression.is_causal():
+            raise misfit()
         self.network_.eval()
 
     def _potentials(
