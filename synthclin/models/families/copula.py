@@ -167,7 +167,7 @@ class GaussianCopula(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "copula"
-    cost: ClassVar[float] = 0.4
+    cost: ClassVar[tuple[float, float]] = (0.15, 0.01)
 
     def _fit(
         self,

@@ -88,7 +88,7 @@ class ConditionalGAN(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "gan"
-    cost: ClassVar[float] = 0.25
+    cost: ClassVar[tuple[float, float]] = (0.2, 0.3)
 
     def __init__(
         self,

@@ -117,7 +117,7 @@ class Mixture(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "mixture"
-    cost: ClassVar[float] = 0.06
+    cost: ClassVar[tuple[float, float]] = (0.03, 0.025)
 
     def __init__(
         self,

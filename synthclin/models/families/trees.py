@@ -188,7 +188,7 @@ class SequentialTrees(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "trees"
-    cost: ClassVar[float] = 0.15
+    cost: ClassVar[tuple[float, float]] = (0.25, 0.03)
 
     def __init__(
         self,
