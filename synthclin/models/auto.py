@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
 from synthclin.models.calibrated_rows import CalibratedRows
@@ -42,6 +41,9 @@ def _candidate(name: str) -> str:
         raise ValueError(f"{name!r} cannot be chosen. Choose from {', '.join(_CANDIDATES)}.")
     return name
 
+
+FORESTS = 0.4
+"""Processor seconds of the forests of a fold for each target, and of its likelihood, about."""
 
 Candidate = Annotated[str, AfterValidator(_candidate)]
 """Name of a family that may be chosen."""
@@ -110,10 +112,10 @@ class AutoSynthesizer(SequentialSynthesizer):
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
-        shares = self._shares(encoded, layout)
-        names, left_out = self._within_budget(encoded)
+        shares = self._marginal_shares(encoded.codes, layout)
         folds = folds_of(patient, self.random_state)
         targets = [name for name in self._targets() if name in layout.names]
+        names, left_out = self._within_budget(folds, len(layout), len(targets))
         saved = dict(monitor.saved or {})
         trials = {name: Trial(**each) for name, each in saved.get("trials", {}).items()}
         stopped = False
@@ -154,26 +156,24 @@ class AutoSynthesizer(SequentialSynthesizer):
         }
         return facts | {"selection": selection}
 
-    def _shares(self, encoded: Encoded, layout: Layout) -> list[Tensor]:
-        codes = encoded.codes.numpy()
-        return [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
-
-    def _within_budget(self, encoded: Encoded) -> tuple[list[str], list[str]]:
+    def _within_budget(
+        self, folds: Sequence[NDArray[np.bool_]], columns: int, targets: int
+    ) -> tuple[list[str], list[str]]:
         """Return the names of the candidates, the quickest first, and of those that the budget excludes."""
+        rows = [int((~outside).sum()) for outside in folds]
+        seconds = {
+            name: sum(FORESTS * (1 + targets) + family.estimated_seconds(each, columns) for each in rows)
+            for name, family in _BY_NAME.items()
+        }
         wanted = self.candidates or _CANDIDATES
         always = {Independent.family, ConditionalGAN.family if self.candidates is None else Independent.family}
-        cells, spent = encoded.codes.numel() / 1_000, 0.0
-        taken, excluded = [], []
-        for name in sorted({*wanted, Independent.family}, key=lambda each: (_BY_NAME[each].cost, each)):
-            more = (1.0 + _BY_NAME[name].cost * cells) * 3
-            if name not in always and spent + more > self.seconds:
+        spent, taken, excluded = 0.0, [], []
+        for name in sorted({*wanted, Independent.family}, key=lambda each: (seconds[each], each)):
+            if name not in always and spent + seconds[name] > self.seconds:
                 excluded.append(name)
                 continue
             taken.append(name)
-            spent += more
+            spent += seconds[name]
         return taken, excluded
 
     def _targets(self) -> tuple[str, ...]:

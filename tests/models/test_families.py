@@ -188,7 +188,9 @@ def test_a_forged_folder_is_refused(family, tmp_path, rows):
             load(tmp_path / "model")
     path.write_bytes(whole)
     document = json.loads((tmp_path / "model" / "model.json").read_text())
-    for change in ({"family": "oracle"}, {"parameters": {"no": 1}}):
+    other = "independent" if family != "independent" else "trees"
+    swapped = {"family": other, "parameters": {}}
+    for change in ({"family": "oracle"}, {"parameters": {"no": 1}}, {"facts": document["facts"] | {"no": 1}}, swapped):
         (tmp_path / "model" / "model.json").write_text(json.dumps(document | change))
         with pytest.raises(ModelFormatError):
             load(tmp_path / "model")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 
 from synthclin.errors import ModelFormatError
@@ -144,6 +145,15 @@ class TestFolder:
         document = json.loads(path.read_text())
         document["facts"]["parents"] = forged
         path.write_text(json.dumps(document))
+        with pytest.raises(ModelFormatError):
+            load(tmp_path / "model")
+
+    def test_a_weight_on_a_later_column_is_refused(self, models, tmp_path):
+        models[0].save(tmp_path / "model")
+        path = tmp_path / "model" / "weights.safetensors"
+        tensors = safetensors.torch.load(path.read_bytes())
+        tensors["network.regression.weights"] = tensors["network.regression.weights"] + 1
+        path.write_bytes(safetensors.torch.save(tensors))
         with pytest.raises(ModelFormatError):
             load(tmp_path / "model")
 

@@ -147,6 +147,36 @@ def test_the_budget_leaves_out_slow_families_and_names_them():
     assert "bootstrap" not in selection["left_out"]
 
 
+def test_the_estimate_counts_folds_and_the_rows_of_each():
+    model = sc.AutoSynthesizer(OUTCOME, seconds=120.0)
+    few, one, many = (folds_of(np.arange(rows), 1) for rows in (900, 20_000, 60_000))
+    assert model._within_budget(few, 15, 1)[1] == []
+    assert {"transformer", "diffusion"} <= set(model._within_budget(one, 15, 1)[1])
+    taken, left_out = model._within_budget(many, 15, 1)
+    assert {"independent", "mixture", "copula", "trees", "gan"} <= set(taken)
+    assert set(left_out) == {"transformer", "diffusion"}
+
+
+@pytest.mark.parametrize(
+    ("family", "rows", "columns", "measured"),
+    [
+        (sc.Mixture, 920, 15, 1.1),
+        (sc.Mixture, 39_000, 15, 14.8),
+        (sc.SequentialTrees, 920, 15, 3.8),
+        (sc.SequentialTrees, 39_000, 15, 12.6),
+        (sc.SequentialTrees, 300, 100, 24.3),
+        (sc.SequentialTrees, 5_000, 100, 73.7),
+        (sc.GaussianCopula, 920, 15, 3.5),
+        (sc.GaussianCopula, 39_000, 15, 7.3),
+        (sc.ConditionalGAN, 613, 14, 6.8),
+        (sc.CellTransformer, 613, 14, 13.4),
+        (sc.MaskedDiffusion, 613, 14, 5.7),
+    ],
+)
+def test_estimates_are_within_a_factor_of_two_of_measured_fits(family, rows, columns, measured):
+    assert measured / 2 < family.estimated_seconds(rows, columns) < 2 * measured
+
+
 def test_a_selection_that_was_killed_resumes_after_the_last_family(tmp_path, monkeypatch):
     table = patients(120)
 

@@ -13,7 +13,6 @@ from pydantic import Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.attention.networks import AttentionNetwork
 from synthclin.models.attention.training import MEASURED, plan_for
@@ -101,11 +100,8 @@ class AttentionSynthesizer(SequentialSynthesizer):
         self.layers_ = plan.blocks if self.layers is None else self.layers
         self.regressed_ = plan.regressed
         self.order_ = list(layout.order)
-        codes, device = encoded.codes.numpy(), self._device()
-        self.frequencies_ = [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        device = self._device()
+        self.frequencies_ = self._marginal_shares(encoded.codes, layout)
         ordered = encoded.codes[:, self.order_].to(device)
         with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
             self._build(layout)
@@ -159,6 +155,8 @@ class AttentionSynthesizer(SequentialSynthesizer):
             self.network_.load_state_dict(weights)
         except RuntimeError:
             raise misfit() from None
+        if self.network_.regression is not None and not self.network_.regression.is_causal():
+            raise misfit()
         self.network_.eval()
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
-from synthclin.sampling.sequential import RowState
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 
 __all__ = ["Bootstrap"]
 
@@ -89,16 +89,33 @@ class Bootstrap(SequentialSynthesizer):
         patient: NDArray[np.int64],  # noqa: ARG002
     ) -> dict[str, Any]:
         self.codes_ = encoded.codes
-        self.shares_ = [
-            torch.from_numpy(
-                protected_shares(encoded.codes[:, j].numpy(), column.cardinality, self.rare_category)
-            ).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        self.shares_ = self._marginal_shares(encoded.codes, layout)
         return {"kept": "training rows", "parameters": encoded.codes.numel()}
 
     def _row_state(self, generator: torch.Generator) -> RowState:  # noqa: ARG002 - nothing in it is random
         return BootstrapRows(self.codes_, self.shares_)
+
+    def _sample_part(self, state: RowState, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
+        """Return sampled rows; without conditions by a training row each, which has the same distribution.
+
+        A row then keeps its codes up to the first that is masked, and is sampled from there on given these.
+        """
+        conditions = imposed.known is not None or imposed.log_allowed or imposed.allocations
+        if conditions or imposed.code_mask is not imposed.reference_mask:
+            return super()._sample_part(state, rows, generator, imposed)
+        order, places = self.encoder_.layout.order, torch.randint(len(self.codes_), (rows,), generator=generator)
+        codes = self.codes_[places]
+        for column, share in enumerate(self.shares_):
+            changed = torch.rand(rows, generator=generator) < CHANGED
+            others = torch.multinomial(share, rows, replacement=True, generator=generator)
+            codes[:, column] = others.where(changed, codes[:, column])
+        known, log_weight = _up_to_masked(codes, order, imposed), torch.zeros(rows)
+        again = (known < 0).any(1)
+        if bool(again.any()):
+            rest = replace(imposed, known=known[again])
+            sampled = super()._sample_part(state, int(again.sum()), generator, rest)
+            codes[again], log_weight[again] = sampled.codes, sampled.log_weight
+        return SampledCodes(codes, log_weight)
 
     @property
     def _rows_at_once(self) -> int:
@@ -110,3 +127,19 @@ class Bootstrap(SequentialSynthesizer):
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:  # noqa: ARG002
         raise misfit()
+
+
+def _up_to_masked(codes: Tensor, order: Sequence[int], imposed: Imposed) -> Tensor:
+    """Return (rows, columns) codes, -1 from the first masked or forbidden one on, in the order of sampling."""
+    kept, allowed = codes.clone(), torch.ones(len(codes), dtype=torch.bool)
+    sampled: dict[int, Tensor] = {}
+    for column in order:
+        own = codes[:, column]
+        if column in imposed.forbidden:
+            allowed &= ~imposed.forbidden[column][own]
+        masked = None if imposed.code_mask is None else imposed.code_mask(column, sampled)
+        if masked is not None:
+            allowed &= masked.expand(-1, len(codes)).gather(0, own[None])[0] > -torch.inf
+        kept[~allowed, column] = -1
+        sampled[column] = own
+    return kept

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.distributed import one_thread
-from synthclin.models.families.latent_columns import (
+from synthclin.models.generator.cross_validation import fold_numbers
+from synthclin.models.latent_columns import (
     LARGEST,
     LEAST_CHANCE,
     LatentColumn,
@@ -29,7 +29,6 @@ from synthclin.models.families.latent_columns import (
     saved,
     truncated_normal,
 )
-from synthclin.models.generator.cross_validation import fold_numbers
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.seeds import torch_generator
 
@@ -58,6 +57,9 @@ FOLDED = 2_000
 
 DRAWS, CHOOSING_DRAWS = 64, 16
 """Draws of the latent variables over which a likelihood is averaged, and one that chooses between models."""
+
+AT_ONCE = 16_384
+"""Rows times draws whose likelihoods are computed together."""
 
 
 class CopulaRows:
@@ -165,7 +167,7 @@ class GaussianCopula(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "copula"
-    cost: ClassVar[float] = 0.4
+    cost: ClassVar[tuple[float, float]] = (0.15, 0.01)
 
     def _fit(
         self,
@@ -177,7 +179,7 @@ class GaussianCopula(SequentialSynthesizer):
         codes, limit = encoded.codes, max(self.rare_category, self.trim_extremes, 1)
         generator = torch_generator(self.random_state, "copula")
         with torch.no_grad(), one_thread():
-            shares = self._shares(codes, layout)
+            shares = [share.double() for share in self._marginal_shares(codes, layout)]
             groups = code_groups(codes, layout, shares)
             rows = torch.randperm(len(codes), generator=generator)[:MOST_ROWS].sort().values
             part, who = codes[rows], patient[rows.numpy()]
@@ -185,7 +187,8 @@ class GaussianCopula(SequentialSynthesizer):
             fits = []
             for k in range(int(fold.max()) + 1 if len(part) < FOLDED else 1):
                 inside = fold != k
-                columns = latent_columns(layout, self._shares(part[inside], layout), groups)
+                inner = [share.double() for share in self._marginal_shares(part[inside], layout)]
+                columns = latent_columns(layout, inner, groups)
                 estimated = _estimate(columns, part[inside], who[inside.numpy()], limit, generator)
                 fits.append((*estimated, part[~inside]))
             self.shrinkage_, self.contamination_ = self._chosen(fits, layout)
@@ -194,14 +197,6 @@ class GaussianCopula(SequentialSynthesizer):
             self.columns_, self.factor_ = saved(self.columns_, self.factor_)
         pairs = len(self.factor_) * (len(self.factor_) - 1) // 2
         return {"parameters": sum(layout.cardinalities) + pairs, "plan": {"latents": len(self.factor_)}}
-
-    def _shares(self, codes: Tensor, layout: Layout) -> list[Tensor]:
-        """Return the (codes,) protected shares of each column; none is 0."""
-        found = [
-            protected_shares(codes[:, j].numpy(), column.cardinality, self.rare_category)
-            for j, column in enumerate(layout.columns)
-        ]
-        return [torch.from_numpy(share).clamp_min(0.5 / len(codes)) for share in found]
 
     def _chosen(self, fits: Sequence[tuple[list[LatentColumn], Tensor, Tensor]], layout: Layout) -> tuple[float, float]:
         """Return shrinkage and contamination by the out-of-fold likelihood of each (columns, factor, rows)."""
@@ -382,14 +377,14 @@ def copula_log_likelihood(
     shifts = torch.rand(len(latents), len(codes), generator=generator, dtype=torch.float64)
     places = torch.rand(len(latents), draws, generator=generator).argsort(1)
     likelihood = torch.zeros(draws, len(codes), dtype=torch.float64)
-    for draw in range(draws):
-        innovations = torch.zeros(len(latents), len(codes), dtype=torch.float64)
+    for part in torch.arange(draws).split(max(1, AT_ONCE // max(1, len(codes)))):
+        innovations = torch.zeros(len(latents), len(part), len(codes), dtype=torch.float64)
         for i, latent in enumerate(latents):
-            mean, deviation = permuted[i, :i] @ innovations[:i], permuted[i, i]
-            low, high = (lower[latent] - mean) / deviation, (upper[latent] - mean) / deviation
+            mean = torch.tensordot(permuted[i, :i], innovations[:i], 1)
+            low, high = (lower[latent] - mean) / permuted[i, i], (upper[latent] - mean) / permuted[i, i]
             if i >= len(context):
-                likelihood[draw] += interval_mass(low, high).log()
-            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, draw] / draws) % 1)
+                likelihood[part] += interval_mass(low, high).log()
+            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, part, None] / draws) % 1)
     independent = torch.zeros(len(codes), dtype=torch.float64)
     for j in order[given:]:
         independent += columns[j].share.log()[codes[:, j].clamp_min(0)].where(codes[:, j] >= 0, 0.0)

@@ -54,7 +54,7 @@ class MaskedDiffusion(AttentionSynthesizer):
     """
 
     family: ClassVar[str] = "diffusion"
-    cost: ClassVar[float] = 1.0
+    cost: ClassVar[tuple[float, float]] = (0.0, 0.6)
     network: ClassVar[type[SubsetNetwork]] = SubsetNetwork
     network_: SubsetNetwork
 

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
@@ -89,7 +88,7 @@ class ConditionalGAN(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "gan"
-    cost: ClassVar[float] = 0.25
+    cost: ClassVar[tuple[float, float]] = (0.2, 0.3)
 
     def __init__(
         self,
@@ -191,11 +190,7 @@ class ConditionalGAN(SequentialSynthesizer):
         self.regressed_ = plan.regressed
         device = self._device()
         self.order_ = list(layout.order)
-        codes = encoded.codes.numpy()
-        self.frequencies_ = [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        self.frequencies_ = self._marginal_shares(encoded.codes, layout)
         columns, frequencies = self._ordered(layout)
         protected = max(self.rare_category, self.trim_extremes)
         self.potentials_ = find_potentials(
@@ -281,7 +276,8 @@ class ConditionalGAN(SequentialSynthesizer):
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
         width, blocks = facts.get("width"), facts.get("blocks")
-        if type(width) is not int or type(blocks) is not int:
+        known = {"width", "blocks", "given", "parents", "potentials", "receptive_fields"}
+        if type(width) is not int or type(blocks) is not int or set(facts) - known:
             raise misfit()
         if self.width not in (None, width) or self.blocks not in (None, blocks):
             raise misfit()
@@ -310,6 +306,8 @@ class ConditionalGAN(SequentialSynthesizer):
             self.network_.load_state_dict(weights)
         except RuntimeError:
             raise misfit() from None
+        if self.network_.regression is not None and not self.network_.regression.is_causal():
+            raise misfit()
         self.network_.eval()
 
     def _potentials(

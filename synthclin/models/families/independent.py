@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
@@ -70,11 +69,7 @@ class Independent(SequentialSynthesizer):
         monitor: TrainingMonitor,  # noqa: ARG002 - there are no steps
         patient: NDArray[np.int64],  # noqa: ARG002
     ) -> dict[str, Any]:
-        codes = encoded.codes.numpy()
-        self.shares_ = [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        self.shares_ = self._marginal_shares(encoded.codes, layout)
         return {"parameters": sum(layout.cardinalities)}
 
     def _row_state(self, generator: torch.Generator) -> RowState:  # noqa: ARG002 - nothing in it is random

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
 from synthclin.models.distributed import one_thread
@@ -118,7 +117,7 @@ class Mixture(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "mixture"
-    cost: ClassVar[float] = 0.06
+    cost: ClassVar[tuple[float, float]] = (0.03, 0.025)
 
     def __init__(
         self,
@@ -136,10 +135,7 @@ class Mixture(SequentialSynthesizer):
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
         codes, limit = encoded.codes, max(self.rare_category, self.trim_extremes, 1)
-        shares = [
-            torch.from_numpy(protected_shares(codes[:, j].numpy(), column.cardinality, self.rare_category)).float()
-            for j, column in enumerate(layout.columns)
-        ]
+        shares = self._marginal_shares(codes, layout)
         history: list[dict[str, Any]] = []
         with one_thread():
             em = _Maximisation(layout, shares, limit, stream_seed(self.random_state, "mixture"))

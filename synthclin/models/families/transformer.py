@@ -47,7 +47,7 @@ class CellTransformer(AttentionSynthesizer):
     """
 
     family: ClassVar[str] = "transformer"
-    cost: ClassVar[float] = 0.9
+    cost: ClassVar[tuple[float, float]] = (0.3, 0.9)
     network: ClassVar[type[CausalNetwork]] = CausalNetwork
     network_: CausalNetwork
 

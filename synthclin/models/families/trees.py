@@ -14,12 +14,11 @@ from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.encoding.protection import protected_shares
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
 from synthclin.models.distributed import one_thread
-from synthclin.models.families.protected_trees import GrownTree, Smoothing, grow
 from synthclin.models.generator.cross_validation import fold_numbers
+from synthclin.models.protected_trees import GrownTree, Smoothing, grow
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
@@ -189,7 +188,7 @@ class SequentialTrees(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "trees"
-    cost: ClassVar[float] = 0.15
+    cost: ClassVar[tuple[float, float]] = (0.25, 0.03)
 
     def __init__(
         self,
@@ -207,12 +206,7 @@ class SequentialTrees(SequentialSynthesizer):
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
         codes = encoded.codes.numpy()
-        self.shares_ = [
-            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category))
-            .clamp_min(0.5 / len(codes))
-            .float()
-            for j, column in enumerate(layout.columns)
-        ]
+        self.shares_ = self._marginal_shares(encoded.codes, layout)
         self._set_features(layout)
         rows = np.concatenate([self.features_[j].numpy()[:, codes[:, j]] for j in layout.order]).T
         rows = np.ascontiguousarray(rows, dtype=np.float32)

@@ -127,6 +127,10 @@ class Regression(nn.Module):
             for parents, weights, kept in zip(self.parents, each, used, strict=True)
         ]
 
+    def is_causal(self) -> bool:
+        """Whether the parents with weights of each column come before it."""
+        return all(parent < t for t, (parents, _) in enumerate(self.used()) for parent in parents)
+
     def coefficients(self, t: int, context: Tensor) -> Tensor:
         """Return the coefficients of column t, (rows, parents * features) -> (rows, features)."""
         return functional.linear(context, self.weights[t, :, 1:], self.weights[t, :, 0])

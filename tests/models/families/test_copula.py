@@ -13,7 +13,7 @@ import synthclin as sc
 from synthclin.errors import ModelFormatError
 from synthclin.models import GaussianCopula, load
 from synthclin.models.families.copula import CopulaRows, copula_log_likelihood
-from synthclin.models.families.latent_columns import LatentColumn, interval_masses, truncated_normal
+from synthclin.models.latent_columns import LatentColumn, interval_masses, truncated_normal
 from synthclin.sampling.sequential import sample_codes
 from synthclin.schema import Schema
 

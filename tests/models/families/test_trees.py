@@ -10,8 +10,8 @@ import synthclin as sc
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.errors import ModelFormatError
 from synthclin.models import Checkpoint, Independent, SequentialTrees, load
-from synthclin.models.families.protected_trees import Smoothing, grow
 from synthclin.models.families.trees import Forest
+from synthclin.models.protected_trees import Smoothing, grow
 from synthclin.schema import Schema
 
 LIMIT = 11

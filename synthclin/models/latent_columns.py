@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -256,11 +257,10 @@ def calibrated(columns: Sequence[LatentColumn], factor: Tensor) -> list[LatentCo
     """
     if all(len(column.groups) < 2 for column in columns):
         return list(columns)
-    noise = torch.randn(SIMULATED // 2, len(factor), generator=torch_generator(0, "cut points"), dtype=torch.float64)
-    noise = torch.cat([noise, -noise])
+    noise = _simulated(len(factor))
     found = []
     for column in columns:
-        latents = factor[column.latents] @ noise.T if len(column.groups) > 1 else noise[:0]
+        latents = factor[column.latents] @ noise if len(column.groups) > 1 else noise[:0]
         cuts: list[Tensor] = []
         for split in range(len(column.groups)):
             cumulative, here = column.cumulative(split), torch.ones(SIMULATED, dtype=torch.bool)
@@ -275,6 +275,13 @@ def calibrated(columns: Sequence[LatentColumn], factor: Tensor) -> list[LatentCo
                 cuts.append(torch.from_numpy(np.quantile(values.numpy(), cumulative.numpy())))
         found.append(LatentColumn(column.groups, column.share, tuple(cuts), column.place))
     return found
+
+
+@lru_cache(maxsize=1)
+def _simulated(latents: int) -> Tensor:
+    """Return (latents, rows) independent standard normal values, always the same: a fit calibrates many times."""
+    noise = torch.randn(SIMULATED // 2, latents, generator=torch_generator(0, "cut points"), dtype=torch.float64)
+    return torch.cat([noise, -noise]).T.contiguous()
 
 
 def latent_bounds(columns: Sequence[LatentColumn], codes: Tensor) -> tuple[Tensor, Tensor]:

@@ -190,13 +190,9 @@ def grow(
     row = np.repeat(np.arange(len(codes)), np.diff(path.indptr))
     cells = node * len(shares) + codes[row]
     rows = np.bincount(cells, minlength=len(left) * len(shares)).reshape(len(left), -1)
-    names, who = np.unique(patient, return_inverse=True)
-    if len(names) == len(patient):
-        patients, held = rows.sum(1), rows
-    else:
-        patients = np.bincount(np.unique(node * len(names) + who[row]) // len(names), minlength=len(left))
-        held = np.bincount(np.unique(cells * len(names) + who[row]) // len(names), minlength=rows.size)
-        held = held.reshape(rows.shape)
+    several = (np.bincount(patient) > 1)[patient[row]]
+    patients = _patients(node, patient[row], several, len(left))
+    held = _patients(cells, patient[row], several, rows.size).reshape(rows.shape)
     ordered = column.kind == "ordered"
     neighbours = (len(shares) if column.missing is None else column.missing) if ordered else 0
     threshold, feature = np.asarray(built.threshold), np.asarray(built.feature, dtype=np.int64)
@@ -204,6 +200,21 @@ def grow(
         tree, feature, threshold, left, right, parent, depth, patients, rows.astype(np.float64), held, shares,
         neighbours, limit,
     )  # fmt: skip
+
+
+def _patients(place: Ints, patient: Ints, several: NDArray[np.bool_], places: int) -> Ints:
+    """Return the (places,) number of patients with a row there.
+
+    Arguments:
+        place: (rows,) where each row is.
+        patient: (rows,) number of its patient.
+        several: (rows,) whether the patient has further rows; only these are searched for patients met twice.
+        places: how many there are.
+    """
+    alone = np.bincount(place[~several], minlength=places)
+    names = 1 + int(patient.max(initial=0))
+    met = np.unique(place[several] * names + patient[several]) // names
+    return np.asarray(alone + np.bincount(met, minlength=places), dtype=np.int64)
 
 
 def _responses(column: ColumnLayout, shares: Floats) -> Floats:
