@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.special import ndtr, ndtri
+from torch.special import ndtri
 
 from synthclin.encoding import Layout
 from synthclin.encoding.layout import ColumnLayout
@@ -110,12 +110,18 @@ class LatentColumn:
         return [(earlier, group) for earlier, group in passed if group >= 0]
 
 
+def ndtr(values: Tensor) -> Tensor:
+    """Return the standard normal distribution function, exact in the lower tail; that of torch is 0 below -8.3."""
+    return torch.erfc(values * -math.sqrt(0.5)) / 2
+
+
 def interval_masses(edges: Tensor) -> Tensor:
     """Return the (groups, rows) standard normal masses between rising (groups - 1, rows) edges, exact in both tails.
 
     Example:
-        >>> interval_masses(torch.tensor([[0.0], [9.0]], dtype=torch.float64))[:, 0].tolist()
-        [0.5, 0.5, 1.1285884059538408e-19]
+        >>> masses = interval_masses(torch.tensor([[0.0], [9.0]], dtype=torch.float64))
+        >>> [f"{mass:.6g}" for mass in masses[:, 0].tolist()]
+        ['0.5', '0.5', '1.12859e-19']
     """
     tails = ndtr(-edges.abs())
     zeros = tails.new_zeros(1, edges.shape[1])

@@ -11,7 +11,7 @@ from synthclin.expressions import parse
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Id
 
-__all__ = ["finish", "violations"]
+__all__ = ["computed", "finish", "violations"]
 
 
 def violations(
@@ -67,18 +67,28 @@ def finish(table: pd.DataFrame, schema: Schema, id_start: int | None = None) -> 
         >>> finish(sampled, schema).to_dict("records")
         [{'patient': 'P001', 'weight': 80.0, 'height': 180.0, 'bmi': 24.7}]
     """
-    finished = table.copy()
-    for name in schema.computed:
-        column = schema.columns[name]
-        if column.derive is not None:
-            finished[name] = _derived(column, column.derive, finished)
-        if column.missing_when is not None and not column.is_free_text:
-            empty = parse(column.missing_when).evaluate(finished).fillna(False).astype(bool)
-            finished[name] = finished[name].mask(empty)
+    finished = computed(table, schema)
     for name, column in schema.columns.items():
         if isinstance(column, Id):
             finished[name] = pd.Series(column.fresh(len(table), id_start), index=table.index, dtype=column.dtype)
     return finished[[name for name, column in schema.columns.items() if not column.is_free_text]]
+
+
+def computed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return sampled rows as `finish` does, but without identifiers, which no rule or condition names.
+
+    Proposals need none: numbering them takes longer than sampling them.
+    """
+    found = table.copy()
+    for name in schema.computed:
+        column = schema.columns[name]
+        if column.derive is not None:
+            found[name] = _derived(column, column.derive, found)
+        if column.missing_when is not None and not column.is_free_text:
+            empty = parse(column.missing_when).evaluate(found).fillna(False).astype(bool)
+            found[name] = found[name].mask(empty)
+    kept = [name for name, column in schema.columns.items() if not (column.is_free_text or isinstance(column, Id))]
+    return found[kept]
 
 
 def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.expressions import parse
-from synthclin.rules.rules import finish, violations
+from synthclin.rules.rules import computed, violations
 from synthclin.sampling.observed import Partial
 from synthclin.sampling.repair import Repair
 from synthclin.sampling.row_domains import RowDomains
@@ -125,7 +125,7 @@ class Completion(Repair):
 
 def finished(schema: Schema, cells: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     """Return modelled and derived columns; `missing_when` and `derive` never override a given cell."""
-    table = finish(filled, schema)
+    table = computed(filled, schema)
     for name in schema.computed:
         if name in cells:
             table[name] = cells[name].where(cells[name].notna(), table[name].astype(cells[name].dtype))

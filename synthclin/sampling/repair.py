@@ -11,7 +11,7 @@ import torch
 
 from synthclin.encoding import Encoded
 from synthclin.rules.propagation import source_columns
-from synthclin.rules.rules import finish, violations
+from synthclin.rules.rules import computed, violations
 from synthclin.sampling.equalities import Equalities
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Repair:
     def rows(
         self, encoded: Encoded, condition: Condition | None, generator: np.random.Generator
     ) -> tuple[pd.DataFrame, Bools]:
-        """Return complete rows, and the (rows,) that satisfy every rule.
+        """Return complete rows without identifiers, and the (rows,) that satisfy every rule.
 
         Arguments:
             encoded: rows whose offsets are already restricted to the condition.
@@ -131,8 +131,8 @@ class Repair:
 
     def _whole(self, encoded: Encoded, rows: Ints) -> pd.DataFrame:  # noqa: ARG002 - for completions
         """Return decoded rows in which each equality rule is solved for its column; `rows` are their numbers."""
-        table, changed = self._equalities.solved(finish(self.encoder.decode(encoded), self.schema))
-        return finish(table, self.schema) if changed else table
+        table, changed = self._equalities.solved(computed(self.encoder.decode(encoded), self.schema))
+        return computed(table, self.schema) if changed else table
 
     def _violations(
         self,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,11 @@ from sklearn.base import clone
 import synthclin as sc
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError
 from synthclin.models import MODELS, Checkpoint, load
+from synthclin.models.attention import synthesizer
+from synthclin.models.families import copula, gan
 from synthclin.models.parameters import parameter_fields
 from synthclin.rules.rules import violations
+from synthclin.sampling import sampler
 from synthclin.schema import Schema
 from synthclin.study import config
 from tests import longitudinal
@@ -48,7 +53,23 @@ def _with_the_contributed_family():
     with pytest.MonkeyPatch.context() as patch:
         chain = contributed()
         patch.setitem(MODELS, chain.family, chain)
+        _short(patch)
         yield
+
+
+def _short(patch):
+    """Shorten trainings, and what is sampled for a condition in vain: the contract is not of their length."""
+    for module in (synthesizer, gan):
+        whole = module.plan_for
+        patch.setattr(module, "plan_for", lambda *a, whole=whole, **k: _shortened(whole(*a, **k)))
+    patch.setattr(copula, "SWEEPS", 20)
+    patch.setattr(copula, "BURN_IN", 10)
+    patch.setattr(copula, "SHRINKAGES", copula.SHRINKAGES[::3])
+    patch.setattr(sampler, "LEAST_BUDGET", 5_000)
+
+
+def _shortened(plan):
+    return dataclasses.replace(plan, epochs=plan.epochs // 3, folds=min(plan.folds, 2))
 
 
 @pytest.fixture(scope="module", params=[*MODELS, "chain"])
@@ -64,6 +85,20 @@ def rows():
 @pytest.fixture(scope="module")
 def model(family, rows):
     return made(family).fit(rows)
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    """The folder of the model; read it, do not change it."""
+    path = tmp_path_factory.mktemp("saved") / "model"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """A copy of the folder of the model, to be changed."""
+    return Path(shutil.copytree(saved, tmp_path / "model"))
 
 
 def broken(table):
@@ -168,10 +203,9 @@ def test_no_value_of_a_single_patient_is_in_the_folder(family, tmp_path):
     assert not any(200 in tensor.shape or (tensor == 251).any() for tensor in tensors.values())
 
 
-@pytest.mark.parametrize("family", SAVED)
-def test_a_forged_folder_is_refused(family, tmp_path, rows):
-    made(family).fit(rows).save(tmp_path / "model")
-    path = tmp_path / "model" / "weights.safetensors"
+@pytest.mark.parametrize("family", SAVED, indirect=True, scope="module")
+def test_a_forged_folder_is_refused(family, folder):
+    path = folder / "weights.safetensors"
     whole = path.read_bytes()
     tensors = safetensors.torch.load(whole)
     first = next(iter(tensors))
@@ -185,21 +219,20 @@ def test_a_forged_folder_is_refused(family, tmp_path, rows):
     for each in forged:
         path.write_bytes(safetensors.torch.save(each))
         with pytest.raises(ModelFormatError):
-            load(tmp_path / "model")
+            load(folder)
     path.write_bytes(whole)
-    document = json.loads((tmp_path / "model" / "model.json").read_text())
+    document = json.loads((folder / "model.json").read_text())
     other = "independent" if family != "independent" else "trees"
     swapped = {"family": other, "parameters": {}}
     for change in ({"family": "oracle"}, {"parameters": {"no": 1}}, {"facts": document["facts"] | {"no": 1}}, swapped):
-        (tmp_path / "model" / "model.json").write_text(json.dumps(document | change))
+        (folder / "model.json").write_text(json.dumps(document | change))
         with pytest.raises(ModelFormatError):
-            load(tmp_path / "model")
+            load(folder)
 
 
-@pytest.mark.parametrize("family", SAVED)
-def test_the_facts_of_a_forged_folder_are_checked(family, tmp_path, rows):
-    made(family).fit(rows).save(tmp_path / "model")
-    path = tmp_path / "model" / "model.json"
+@pytest.mark.parametrize("family", SAVED, indirect=True, scope="module")
+def test_the_facts_of_a_forged_folder_are_checked(folder):
+    path = folder / "model.json"
     document = json.loads(path.read_text())
     for name in document["facts"]:
         for value in (None, "x", -1, 10**9, [[1, 2, 3]]):
@@ -208,7 +241,7 @@ def test_the_facts_of_a_forged_folder_are_checked(family, tmp_path, rows):
                 continue
             path.write_text(json.dumps(document | {"facts": facts}))
             with pytest.raises(ModelFormatError):
-                load(tmp_path / "model").sample(3)
+                load(folder).sample(3)
 
 
 def test_the_likelihood_is_a_number_for_each_row(model):
@@ -233,8 +266,8 @@ def test_the_likelihood_of_all_rows_of_a_tiny_domain_sums_to_one(family):
     assert np.exp(model.log_likelihood(grid)).sum() == pytest.approx(1, abs=0.02)
 
 
-def test_a_callback_sees_the_training_and_an_exception_in_it_ends_the_fit(family, rows):
-    events = []
+def test_a_callback_sees_the_training_and_an_exception_in_it_ends_the_fit(family):
+    rows, events = ward(60), []
     stopped = made(family).fit(rows, callback=lambda event: events.append(event) or True)
     assert len(stopped.sample(5)) == 5
     if not events:
@@ -318,13 +351,13 @@ def test_the_allocation_of_a_randomised_arm_is_kept(family):
 
 
 def test_patients_with_visits(family, tmp_path):
-    schema, table = longitudinal.schema(), longitudinal.visits(60)
+    schema, table = longitudinal.schema(), longitudinal.visits(40)
     model = made(family, schema).fit(table)
-    sampled = model.sample(30, random_state=2)
-    assert len(set(sampled["who"])) == 30
+    sampled = model.sample(20, random_state=2)
+    assert len(set(sampled["who"])) == 20
     assert {rule: int(mask.sum()) for rule, mask in violations(sampled, schema).items() if mask.any()} == {}
     assert (sampled.groupby("who")["day"].diff().dropna() > 0).all()
-    older = model.sample(10, "age >= 60 and any(sbp > 120)", random_state=2)
+    older = model.sample(5, "age >= 60 and any(sbp > 120)", random_state=2)
     assert older["age"].ge(60).all()
     if not MODELS[family].keeps_rows:
         model.save(tmp_path / "model")

@@ -88,7 +88,8 @@ def test_codes_that_never_occur_keep_their_probability():
     assert all(bool(table.bias.isfinite().all()) for table in net.groups)
 
 
-def test_a_wide_table_is_calibrated_and_a_killed_training_ends_with_the_same_bytes(tmp_path):
+def test_a_wide_table_is_calibrated_and_a_killed_training_ends_with_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "WIDE", 12)
     rng = np.random.default_rng(0)
     factor = rng.normal(size=120)
     cells = {f"x{i}": (10 * (factor + rng.normal(size=120))).round() for i in range(training.WIDE)}

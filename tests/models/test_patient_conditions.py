@@ -15,7 +15,7 @@ from tests.longitudinal import schema, visits
 
 @pytest.fixture(scope="module")
 def model():
-    return sc.ConditionalGAN(schema(), effort="quick", width=16, random_state=3).fit(visits())
+    return sc.ConditionalGAN(schema(), effort="quick", width=8, blocks=0, random_state=3).fit(visits())
 
 
 def share(table, where):
@@ -122,7 +122,7 @@ def test_a_cohort_holds_whole_patients():
 
 def test_a_table_of_rows_refuses_functions_of_visits():
     table, declared = sc.datasets.load("heart_disease")
-    found = sc.ConditionalGAN(declared, effort="quick", width=8, blocks=0).fit(table.head(80))
+    found = sc.Independent(declared).fit(table.head(80))
     with pytest.raises(ConfigError, match="rows are no visits"):
         found.sample(3, where="any(age > 40)")
 

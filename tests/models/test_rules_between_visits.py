@@ -36,8 +36,8 @@ def model():
 
 
 def test_exactly_n_patients_break_no_rule_between_visits(model):
-    found = model.sample(80, random_state=1)
-    assert found["who"].nunique() == 80
+    found = model.sample(40, random_state=1)
+    assert found["who"].nunique() == 40
     broken = {rule: int(mask.sum()) for rule, mask in violations(found, model.schema).items() if mask.any()}
     assert broken == {}
     groups = found.groupby("who")
@@ -49,7 +49,7 @@ def test_exactly_n_patients_break_no_rule_between_visits(model):
 
 
 def test_the_last_visit_is_inside_the_follow_up(model):
-    found = model.sample(80, random_state=2)
+    found = model.sample(40, random_state=2)
     assert (found["day"] <= found["end"]).all()
 
 
@@ -70,7 +70,7 @@ def test_the_rules_are_kept_in_a_model_folder(model, tmp_path):
 
 
 def test_visits_on_dates_keep_their_distance():
-    table = visits()
+    table = visits(60)
     table = table.assign(day=pd.Timestamp("2020-01-01") + pd.to_timedelta(table["day"], unit="D"))
     declared = schema(
         day={"type": "date", "range": ["2020-01-01", "2026-12-31"]}, constraints=["day - previous(day) >= 70"]
@@ -83,7 +83,7 @@ def test_visits_on_dates_keep_their_distance():
 
 def test_a_rule_of_the_first_visit_and_the_same_of_each():
     rules = ["first(sbp) >= 100", {"then": "sbp >= 100", "on_violation": "keep"}]
-    table = visits()
+    table = visits(60)
     table = table[table.groupby("who")["sbp"].transform("first") >= 100]
     model = fitted(table, schema(constraints=rules))
     assert model.longitudinal_.rows.between == {}

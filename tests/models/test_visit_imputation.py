@@ -43,7 +43,7 @@ def with_holes(table, share, names=FILLED, seed=0):
 
 @pytest.fixture(scope="module")
 def filled(model):
-    table, masks = with_holes(visits(seed=1), 0.25)
+    table, masks = with_holes(visits(70, seed=1), 0.25)
     return table, masks, model.impute(table, random_state=1)
 
 
@@ -62,7 +62,7 @@ def test_holes_are_filled_and_given_cells_unchanged(filled, declared):
 
 def test_imputed_cells_are_nearer_than_those_of_other_patients(filled):
     table, masks, found = filled
-    truth = visits(seed=1)
+    truth = visits(70, seed=1)
     hole = masks["sbp"] & ~masks["dbp"]
     error = (found["sbp"].astype(float) - truth["sbp"])[hole]
     alone = masks["sbp"] & masks["dbp"]
@@ -88,8 +88,8 @@ def test_later_visits_count(model):
 
 
 def test_order_and_index_of_rows_stay(model):
-    table, _ = with_holes(visits(seed=1).head(60), 0.3)
-    table = table.sample(frac=1, random_state=3).set_axis(range(1000, 1060))
+    table, _ = with_holes(visits(seed=1).head(30), 0.3)
+    table = table.sample(frac=1, random_state=3).set_axis(range(1000, 1030))
     found = model.impute(table, random_state=1)
     assert found.index.equals(table.index)
     assert (found["who"] == table["who"]).all()
@@ -97,11 +97,11 @@ def test_order_and_index_of_rows_stay(model):
 
 
 def test_several_imputations_differ_in_holes_alone(model):
-    table, masks = with_holes(visits(seed=1).head(40), 0.3)
+    table, masks = with_holes(visits(seed=1).head(20), 0.3)
     one, two, three = model.impute(table, 3, random_state=1)
     differ = one["sbp"].astype(float) != two["sbp"].astype(float)
-    assert differ[masks["sbp"][:40]].mean() > 0.5
-    assert not differ[~masks["sbp"][:40]].any()
+    assert differ[masks["sbp"][:20]].mean() > 0.5
+    assert not differ[~masks["sbp"][:20]].any()
     assert not three.equals(two)
     pd.testing.assert_frame_equal(model.impute(table, 3, random_state=1)[1], two)
 
@@ -127,10 +127,10 @@ def test_static_holes_are_one_per_patient(model, declared):
 
 
 def test_only_wanted_columns_are_imputed(model):
-    table, masks = with_holes(visits(seed=1).head(40), 0.3)
+    table, masks = with_holes(visits(seed=1).head(20), 0.3)
     found = model.impute(table, columns=["sbp"], random_state=1)
     assert found["sbp"].notna().all()
-    assert (found["smoker"].isna() == masks["smoker"][:40]).all()
+    assert (found["smoker"].isna() == masks["smoker"][:20]).all()
     without = table.drop(columns="smoker")
     found = model.impute(without, random_state=1)
     assert found["smoker"].notna().all()

@@ -57,10 +57,10 @@ def test_the_page_of_both_editions_has_the_section_and_hostile_names_are_text(re
         assert "<script" not in page
 
 
+@pytest.mark.usefixtures("two_scores")
 def test_a_table_of_rows_has_no_section() -> None:
     alone = SCHEMA.model_copy(update={"visits": "independent"})
-    with quiet(), pytest.MonkeyPatch.context() as patch:
-        spare(patch)
+    with quiet():
         found = sc.evaluate(cohort(60, 3), train=cohort(60, 1), holdout=cohort(60, 2), schema=alone, workers=1)
     assert not [section for section in sections(found) if section.key == "visits"]
     assert "visits" not in found.sections

@@ -13,6 +13,7 @@ from synthclin.evaluation.gates import default_gates, judge
 from synthclin.progress import quiet
 from synthclin.report import Report, evaluate
 from synthclin.schema import Schema
+from tests.evaluation.conftest import spare
 
 SCHEMA = Schema.model_validate(
     {
@@ -70,6 +71,11 @@ def disjoint(column):
     if isinstance(column.dtype, pd.CategoricalDtype):
         return pd.Series(["elsewhere"] * len(column), dtype=pd.CategoricalDtype([*column.cat.categories, "elsewhere"]))
     return column + 1_000
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    spare(monkeypatch)
 
 
 @pytest.fixture(scope="module")

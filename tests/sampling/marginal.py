@@ -39,7 +39,7 @@ class Marginal(SequentialSynthesizer):
         ]
         return {}
 
-    def _row_state(self):
+    def _row_state(self, generator):  # noqa: ARG002 - the contract's
         return MarginalRows(self.logits_)
 
     def _state(self):

@@ -317,7 +317,7 @@ def some_rows(name, folder):
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
     monkeypatch.setattr(stages, "report_on", lambda *_, file, **__: Report((), (), {}, {}, table=file))
-    monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=4))
+    monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=2))
     overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]

@@ -13,7 +13,7 @@ import pandas as pd
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import Expression, parse, quote_level, quote_name
 from synthclin.models.visits.trajectories import WHO
-from synthclin.rules.rules import finish
+from synthclin.rules.rules import computed
 from synthclin.sampling.cohorts import check_condition
 from synthclin.schema.visit_times import of_patients, visits_of
 from synthclin.seeds import stream_seed
@@ -216,7 +216,7 @@ def _judged(
     """Return the rows of patients, the visits of those who satisfy all rules, and who satisfies the condition too."""
     people, possible = sampler.first.decoded(sampled)
     if condition.of_first is not None:
-        held = _true(condition.of_first, finish(people, sampler.rows.schema))
+        held = _true(condition.of_first, computed(people, sampler.rows.schema))
         tally.rows, tally.rows_held = tally.rows + int(possible.sum()), tally.rows_held + int((possible & held).sum())
         possible = possible & held
     else:
@@ -227,7 +227,7 @@ def _judged(
         time = sampler.schema.visit_time
         assert time is not None
         order = visits_of(visits[WHO], visits[time])
-        held = _true(condition.whole, finish(visits, sampler.schema), order)
+        held = _true(condition.whole, computed(visits, sampler.schema), order)
         good[visits[WHO].to_numpy()[~held]] = False
     tally.whole_held += int(good.sum())
     return people, visits, good

@@ -13,7 +13,7 @@ from synthclin.models.visits.patient_rows import PatientRows
 from synthclin.models.visits.transitions import Patients
 from synthclin.models.visits.visit_model import VisitModel, planned_times
 from synthclin.models.visits.visit_rules import StepRules, VisitMemory
-from synthclin.rules.rules import finish, violations
+from synthclin.rules.rules import computed, finish, violations
 from synthclin.schema import Schema
 from synthclin.schema.visit_times import times_of
 from synthclin.seeds import numpy_generator, torch_generator
@@ -196,13 +196,13 @@ class Trajectories:
         """
         schema, people = self._of_a_row, run.people.iloc[who]
         extra = {name: people[name].to_numpy() for name in schema.columns if name in people and name not in rows}
-        whole = finish(rows.assign(**extra), schema)
+        whole = computed(rows.assign(**extra), schema)
         for name in rows.columns.intersection(whole.columns):
             rows[name] = whole[name].to_numpy() if rows[name].dtype != whole[name].dtype else whole[name]
         found = violations(whole[[name for name in whole if name not in extra]], schema)
         broken = {text: mask.to_numpy(dtype=np.bool_) for text, mask in found.items()}
         if absent := [name for name in self.between.columns if name not in whole]:
-            whole = whole.assign(**finish(rows, self.schema)[absent])
+            whole = whole.assign(**computed(rows, self.schema)[absent])
         return whole, broken | self.between.broken(whole, who, run.memory, run.patients.count)
 
     def finished(self, table: pd.DataFrame) -> pd.DataFrame:

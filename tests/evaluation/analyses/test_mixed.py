@@ -135,6 +135,7 @@ def test_patients_put_together_from_rows_have_other_standard_deviations() -> Non
     assert kind_of("inference.mixed.sbp").label == "Mixed model of sbp"
 
 
+@pytest.mark.usefixtures("two_scores")
 def test_an_evaluation_with_a_mixed_model_has_its_score() -> None:
     with quiet():
         found = score_table(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthclin.evaluation import scoring
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, LostOutcome, association_changes
 from synthclin.evaluation.gates import default_gates, judge
@@ -60,7 +61,8 @@ def test_only_declared_outcomes_that_depend_on_others_are_judged() -> None:
     assert lost(160, 0, ("x5", "absent"), shuffled=1.0) is None
 
 
-def test_a_column_with_the_role_of_an_outcome_is_judged_and_needs_review() -> None:
+def test_a_column_with_the_role_of_an_outcome_is_judged_and_needs_review(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "SCORES", (association_changes,))
     synthetic = table(640, 7, shuffled=1.0)
     comparison = Comparison.of(synthetic, train=table(160, 1), holdout=table(60, 2), schema=SCHEMA)
     scores = score_comparison(comparison).scores

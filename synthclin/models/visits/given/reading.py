@@ -94,6 +94,7 @@ def read_visits(table: pd.DataFrame, encoder: TableEncoder, columns: Collection[
     rows = cells.iloc[order].reset_index(drop=True)
     sorted_holes = holes.iloc[order].reset_index(drop=True)
     rows = finished(schema, rows, rows[names]).assign(**{entity: rows[entity]})
+    rows = rows[[name for name in schema.columns if name in rows]]
     broken = _broken(rows, sorted_holes, patient[order], schema)
     return Reading(GivenVisits(rows, patient[order], sorted_holes, broken), order, partial)
 
