@@ -367,6 +367,11 @@ def test_patients_with_visits(family, tmp_path):
     assert np.isfinite(model.log_likelihood(table)).all()
 
 
+def test_too_few_patients_with_visits_are_an_error(family):
+    with pytest.raises(DataError, match="are too few"):
+        made(family, longitudinal.schema()).fit(longitudinal.visits(12))
+
+
 def test_wrong_use_is_an_error(family, model, rows):
     unfitted = made(family)
     for use in (lambda m: m.sample(3), lambda m: m.log_likelihood(rows), lambda m: m.impute(rows)):

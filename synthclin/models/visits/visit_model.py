@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from synthclin.errors import DataError
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
 from synthclin.models.visits.moves import MOVES, SPIKES, VisitMask, kept_moves, values_after
@@ -87,7 +88,7 @@ class VisitModel:
         scales: of time.
         moves: by column the moves that occur.
         means: by line its linear mean.
-        rows: the network over rows; None where no column of a visit varies beyond the context.
+        rows: the network over rows.
     """
 
     variables: Variables
@@ -128,6 +129,9 @@ class VisitModel:
             seed: of everything random.
             checkpoint: of the training.
             callback: of the training.
+
+        Raises:
+            DataError: there are too few patients with several visits.
         """
         _, number = numbered_visits(patient)
         values, codes = variables.read(table)
@@ -146,6 +150,10 @@ class VisitModel:
                 means[line.name] = LinearMean.fit(whole[known], target[known], of[known], hardly, seed)
         rows = relative(found, variables, moves, means)
         schema, given = inner_schema(variables, rows, of, moves, limit)
+        if not schema.modelled:
+            people = len(np.unique(of))
+            what = f"{people:,} patients with several visits are too few: no column of their visits can be modelled"
+            raise DataError("table", what, "Give more patients, or declare `visits: independent`.")
         rows[ENTITY] = of.astype(str)
         network = make(schema, given)
         network.fit(typed(rows, schema), checkpoint=checkpoint, callback=callback, checked=True)
