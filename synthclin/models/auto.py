@@ -54,9 +54,10 @@ class AutoSynthesizer(SequentialSynthesizer):
 
     Candidates are the families whose estimated time fits the budget, the quickest first; the default family and the
     independent baseline are always among them. Each is fitted to the training part of three folds of patients (one from
-    20,000 rows on) and judged on the other part by its likelihood, with each column's conditional distribution shrunk
-    towards the marginal one where that part asks for it, and by the utility of sampled rows for the targets
-    (`synthclin.models.selection`). The default is taken unless another family is better beyond noise.
+    20,000 rows on) and judged on the other part by its likelihood, and by the utility of sampled rows for the targets
+    (`synthclin.models.selection`). Where a family does not shrink its conditional distributions itself, they are shrunk
+    towards the marginal ones, column by column, as the other part asks for. The default is taken unless another family
+    is better beyond noise.
 
     Arguments:
         schema: what the table means.

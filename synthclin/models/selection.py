@@ -30,6 +30,9 @@ FOLDS = 3
 ONE_FOLD_FROM = 20_000
 """Rows from which one fold is scored: its rows are many enough."""
 
+STRENGTHS = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
+"""Strengths of the conditional distribution of a column, of which out-of-fold rows choose one."""
+
 CONFIRMED = 2.0
 """Standard errors by which shrinkage must raise a column's out-of-fold likelihood to be kept."""
 
@@ -125,30 +128,34 @@ def tried(
         targets: names of columns to predict.
         seed: of sampled rows and forests.
     """
-    strengths = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
-    likelihood: list[Tensor] = []
+    nll: list[float] = []
+    cells: list[Tensor] = []
     utility: dict[str, list[float]] = {name: [] for name in targets}
     real: dict[str, list[float]] = {name: [] for name in targets}
     for number, outside in enumerate(folds):
         model = fitted(~outside)
-        rows = codes[torch.from_numpy(outside)]
+        rows, inside = codes[torch.from_numpy(outside)], codes[torch.from_numpy(~outside)]
         with torch.no_grad(), one_thread():
             generator = torch_generator(seed, "selection", number, device=model._device())  # noqa: SLF001
             state = model._row_state(generator)  # noqa: SLF001
-            parts = rows.to(generator.device).split(LOGITS_AT_ONCE)
-            likelihood.append(
-                torch.cat([likelihood_by_strength(state, layout.order, p, shares, strengths) for p in parts], dim=1)
-            )
-            inside = codes[torch.from_numpy(~outside)]
+            if model.is_calibrated:
+                # What a family shrinks itself is not shrunk again, by models of fewer rows.
+                nll.append(-float(model._log_likelihood(rows).double().mean()))  # noqa: SLF001
+            else:
+                parts = rows.to(generator.device).split(LOGITS_AT_ONCE)
+                found = [likelihood_by_strength(state, layout.order, part, shares, STRENGTHS) for part in parts]
+                cells.append(torch.cat(found, dim=1))
             wanted = min(SYNTHETIC_ROWS * len(inside), MOST_ROWS)
             sampled = sample_codes(state, layout.order, wanted, generator).codes.cpu() if targets else inside
         for target in targets:
-            for found, source in ((utility, sampled), (real, inside[:MOST_ROWS])):
-                found[target].append(_utility(source.numpy(), rows.numpy(), target, layout, number))
-    whole = torch.cat(likelihood, dim=1)
-    chosen = _confirmed_strengths(whole, strengths)
-    nll = [-float(_at(each, chosen).sum()) / each.shape[1] for each in likelihood]
-    return Trial(name, [round(value, 5) for value in nll], utility, real, strengths[chosen].tolist())
+            for figures, source in ((utility, sampled), (real, inside[:MOST_ROWS])):
+                figures[target].append(_utility(source.numpy(), rows.numpy(), target, layout, number))
+    strengths = torch.ones(len(layout))
+    if cells:
+        chosen = _confirmed_strengths(torch.cat(cells, dim=1), STRENGTHS)
+        nll = [-float(_at(each, chosen).sum()) / each.shape[1] for each in cells]
+        strengths = STRENGTHS[chosen]
+    return Trial(name, [round(value, 5) for value in nll], utility, real, strengths.tolist())
 
 
 def best_of(trials: Mapping[str, Trial], default: str, baseline: str) -> Trials:

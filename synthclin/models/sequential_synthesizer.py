@@ -47,6 +47,7 @@ class SequentialSynthesizer(Synthesizer):
 
     has_likelihood: ClassVar[bool] = True
     models_visits: ClassVar[bool] = True
+    is_calibrated: ClassVar[bool] = False  # whether `_fit` shrinks conditional distributions by out-of-fold rows
     cost: ClassVar[tuple[float, float]] = (0.0, 0.0)  # processor seconds per column and per 1,000 cells, about
 
     def __init__(

@@ -49,6 +49,7 @@ class AttentionSynthesizer(SequentialSynthesizer):
         trim_extremes: how many of the most extreme values are described only together.
     """
 
+    is_calibrated: ClassVar[bool] = True
     network: ClassVar[type[AttentionNetwork]]
 
     def __init__(

@@ -55,11 +55,11 @@ ALIKE = 0.005
 FOLDED = 2_000
 """Rows from which one fold is enough to choose from; below, there are five."""
 
-DRAWS, CHOOSING_DRAWS = 64, 16
-"""Draws of the latent variables over which a likelihood is averaged, and one that chooses between models."""
+SAMPLES, CHOOSING_SAMPLES = 64, 16
+"""Samples of the latent variables over which a likelihood is averaged, and one that chooses between models."""
 
 AT_ONCE = 16_384
-"""Rows times draws whose likelihoods are computed together."""
+"""Rows times samples whose likelihoods are computed together."""
 
 
 class CopulaRows:
@@ -167,6 +167,7 @@ class GaussianCopula(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "copula"
+    is_calibrated: ClassVar[bool] = True
     cost: ClassVar[tuple[float, float]] = (0.15, 0.01)
 
     def _fit(
@@ -206,7 +207,7 @@ class GaussianCopula(SequentialSynthesizer):
             for columns, factor, out in fits:
                 model = (*shrunken(columns, factor, shrinkage), contamination, out[:FOLDED])
                 total += float(
-                    copula_log_likelihood(*model, layout.order, self.given_, CHOOSING_DRAWS, generator).sum()
+                    copula_log_likelihood(*model, layout.order, self.given_, CHOOSING_SAMPLES, generator).sum()
                 )
                 rows += len(out[:FOLDED])
             return total / max(1, rows)
@@ -222,9 +223,9 @@ class GaussianCopula(SequentialSynthesizer):
         return 4_096
 
     def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log of the mean likelihood of (rows, columns) codes over draws of the latent values, (rows,)."""
+        """Return the log of the mean likelihood of (rows, columns) codes over samples of the latent values, (rows,)."""
         return copula_log_likelihood(
-            self.columns_, self.factor_, self.contamination_, codes, self.encoder_.layout.order, self.given_, DRAWS,
+            self.columns_, self.factor_, self.contamination_, codes, self.encoder_.layout.order, self.given_, SAMPLES,
             torch_generator(self.random_state, "likelihood"),
         )  # fmt: skip
 
@@ -350,13 +351,13 @@ def copula_log_likelihood(
     codes: Tensor,
     order: Sequence[int],
     given: int,
-    draws: int,
+    samples: int,
     generator: torch.Generator,
 ) -> Tensor:
     """Return the log of the mean simulated likelihood of each row, (rows,), as `CopulaRows` would sample it.
 
-    Latent variables with many cut points come first here: little of them is left to draw, so that the likelihoods of
-    few draws differ little, and their logarithm is hardly biased.
+    Latent variables with many cut points come first here: little of them is left to sample, so that the likelihoods of
+    few samples differ little, and their logarithm is hardly biased.
 
     Arguments:
         columns: by index of the column.
@@ -365,7 +366,7 @@ def copula_log_likelihood(
         codes: (rows, columns), -1 for unknown cells, which are integrated out.
         order: of sampling.
         given: number of leading columns that are known; these keep their place.
-        draws: of the latent values.
+        samples: of the latent values.
         generator: of the latent values.
     """
     context = [latent for j in order[:given] for latent in columns[j].numbers]
@@ -373,21 +374,21 @@ def copula_log_likelihood(
     latents = [*context, *sorted(told, key=lambda latent: -told[latent])]
     permuted = torch.linalg.cholesky((factor @ factor.T)[latents][:, latents])
     lower, upper = latent_bounds(columns, codes)
-    # Each latent variable has evenly spaced random numbers over the draws (Latin hypercube sampling).
+    # Each latent variable has evenly spaced random numbers over the samples (Latin hypercube sampling).
     shifts = torch.rand(len(latents), len(codes), generator=generator, dtype=torch.float64)
-    places = torch.rand(len(latents), draws, generator=generator).argsort(1)
-    likelihood = torch.zeros(draws, len(codes), dtype=torch.float64)
-    for part in torch.arange(draws).split(max(1, AT_ONCE // max(1, len(codes)))):
+    places = torch.rand(len(latents), samples, generator=generator).argsort(1)
+    likelihood = torch.zeros(samples, len(codes), dtype=torch.float64)
+    for part in torch.arange(samples).split(max(1, AT_ONCE // max(1, len(codes)))):
         innovations = torch.zeros(len(latents), len(part), len(codes), dtype=torch.float64)
         for i, latent in enumerate(latents):
             mean = torch.tensordot(permuted[i, :i], innovations[:i], 1)
             low, high = (lower[latent] - mean) / permuted[i, i], (upper[latent] - mean) / permuted[i, i]
             if i >= len(context):
                 likelihood[part] += interval_mass(low, high).log()
-            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, part, None] / draws) % 1)
+            innovations[i] = truncated_normal(low, high, (shifts[i] + places[i, part, None] / samples) % 1)
     independent = torch.zeros(len(codes), dtype=torch.float64)
     for j in order[given:]:
         independent += columns[j].share.log()[codes[:, j].clamp_min(0)].where(codes[:, j] >= 0, 0.0)
-    whole = likelihood.logsumexp(0) - math.log(draws) + math.log1p(-contamination)
+    whole = likelihood.logsumexp(0) - math.log(samples) + math.log1p(-contamination)
     found: Tensor = torch.logaddexp(whole, independent + math.log(contamination))
     return found.float()

@@ -88,6 +88,7 @@ class ConditionalGAN(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "gan"
+    is_calibrated: ClassVar[bool] = True
     cost: ClassVar[tuple[float, float]] = (0.2, 0.3)
 
     def __init__(

@@ -188,6 +188,7 @@ class SequentialTrees(SequentialSynthesizer):
     """
 
     family: ClassVar[str] = "trees"
+    is_calibrated: ClassVar[bool] = True
     cost: ClassVar[tuple[float, float]] = (0.25, 0.03)
 
     def __init__(
