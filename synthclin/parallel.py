@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 from synthclin.errors import SynthclinError
 
 __all__ = ["processors", "run_all"]
+
+_PR_SET_PDEATHSIG = 1  # of Linux, the only system on which processes are forked
 
 T = TypeVar("T")
 Job = Callable[[], T]
@@ -67,7 +70,8 @@ def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Ite
         return
     global _jobs  # noqa: PLW0603 - forked processes inherit a module's globals
     _jobs = jobs
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_leave_signals_to_parent)
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(workers, context, initializer=_depend_on, initargs=(os.getpid(),))
     try:
         left: dict[Future[Any], int] = {pool.submit(_run, number): number for number in order}
         while left:
@@ -91,10 +95,13 @@ def _run(number: int) -> object:
     return _jobs[number]()
 
 
-def _leave_signals_to_parent() -> None:
-    """Ignore Ctrl-C in a worker: the parent stops the pool."""
+def _depend_on(parent: int) -> None:
+    """Ignore Ctrl-C in a worker, because the parent stops the pool, and end with the parent if that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before
+        os._exit(1)
 
 
 def _may_fork() -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +109,36 @@ def test_libraries_with_threads_of_their_own_survive_the_fork():
 
 def test_processors():
     assert 1 <= processors() <= (os.cpu_count() or 1)
+
+
+@forks
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    written = tmp_path / "pids"
+    program = f"""
+import os, time
+from synthclin.parallel import run_all
+def work():
+    with open({str(written)!r}, "a") as file:
+        file.write(str(os.getpid()) + "\\n")
+    time.sleep(60)
+run_all([work, work], 2)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program])
+    until = time.monotonic() + 60
+    while not (written.exists() and len(written.read_text().split()) == 2) and time.monotonic() < until:
+        time.sleep(0.05)
+    workers = [int(pid) for pid in written.read_text().split()]
+    process.kill()
+    process.wait()
+    while any(_runs(pid) for pid in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(workers) == 2
+    assert not any(_runs(pid) for pid in workers)
+
+
+def _runs(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
