@@ -10,10 +10,9 @@ from multiprocessing import parent_process
 from types import FrameType
 from typing import Literal, NamedTuple
 
-import torch
-
 from synthclin.errors import ConfigError, ModelFormatError, SynthclinError
 from synthclin.models import Checkpoint
+from synthclin.models.distributed import one_thread
 from synthclin.progress import quiet
 from synthclin.study import manifest
 from synthclin.study import run as study_run
@@ -66,7 +65,7 @@ def run_cell(cell: Cell, *, resume: bool) -> Failure | None:
         cell: the cell.
         resume: continue the training of an interrupted run; one of another study or table begins anew.
     """
-    with _one_thread(), _stoppable(), quiet():
+    with one_thread(), _stoppable(), quiet():
         try:
             try:
                 study_run.run(cell.config, overwrite=True, resume=resume)
@@ -93,17 +92,6 @@ def _blame(error: Exception) -> str:
     """Return the module of this package that was running when `error` was raised."""
     modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     return next((name for name in reversed(modules) if name.startswith("synthclin.")), "synthclin")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Use one thread of torch: the pool of a parent's threads does not outlive a fork, and cells share the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from synthclin.models.attention.networks import AttentionNetwork
 from synthclin.models.attention.training import MEASURED, plan_for
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.distributed import device_called, one_thread, together
+from synthclin.models.generator.code_network import load_weights
 from synthclin.models.generator.regression import parents_of
 from synthclin.models.generator.training import Effort, train
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
@@ -146,18 +147,7 @@ class AttentionSynthesizer(SequentialSynthesizer):
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
         self.order_, self.regressed_ = list(layout.order), parents is not None
         self._build(layout)
-        prefix = "network."
-        weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        if len(weights) + len(layout) != len(tensors):
-            raise misfit()
-        if parents is not None:
-            weights["regression.parents"] = parents
-        try:
-            self.network_.load_state_dict(weights)
-        except RuntimeError:
-            raise misfit() from None
-        if self.network_.regression is not None and not self.network_.regression.is_causal():
-            raise misfit()
+        load_weights(self.network_, tensors, parents, others=len(layout))
         self.network_.eval()
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:

@@ -18,6 +18,7 @@ from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.distributed import device_called, one_thread, together
+from synthclin.models.generator.code_network import load_weights
 from synthclin.models.generator.confirmation import (
     ConfirmedDependence,
     LostAssociation,
@@ -297,18 +298,7 @@ class ConditionalGAN(SequentialSynthesizer):
             raise misfit() from None
         self.regressed_ = parents is not None
         self._build(layout)
-        prefix = "network."
-        weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        if len(weights) + len(layout) + len(self.potentials_) != len(tensors):
-            raise misfit()
-        if parents is not None:
-            weights["regression.parents"] = parents
-        try:
-            self.network_.load_state_dict(weights)
-        except RuntimeError:
-            raise misfit() from None
-        if self.network_.regression is not None and not self.network_.regression.is_causal():
-            raise misfit()
+        load_weights(self.network_, tensors, parents, others=len(layout) + len(self.potentials_))
         self.network_.eval()
 
     def _potentials(

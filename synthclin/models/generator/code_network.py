@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.artifact import misfit
 from synthclin.models.generator.code_features import code_basis, code_features, is_smooth
 from synthclin.models.generator.masked_layers import EMBEDDING
 from synthclin.models.generator.regression import Regression
 
-__all__ = ["CodeNetwork", "CodeTables", "grouped"]
+__all__ = ["CodeNetwork", "CodeTables", "grouped", "load_weights"]
 
 MOST_FREE = 64
 """Levels up to which a column has one context logit per level; most levels of larger columns have few training rows."""
@@ -272,3 +273,29 @@ class CodeNetwork(nn.Module, ABC):
             for i, j in enumerate(table.members):
                 parts[j] = chosen[i] if j >= self.given else torch.zeros_like(chosen[i])
         return torch.stack(parts, dim=1)
+
+
+def load_weights(network: CodeNetwork, tensors: Mapping[str, Tensor], parents: Tensor | None, *, others: int) -> None:
+    """Load the weights of a model folder into an untrained network of the right sizes.
+
+    Arguments:
+        network: with a regression where `parents` are given.
+        tensors: of the folder; those of the network begin with ``network.``.
+        parents: of the regression of each column, which the folder has among its facts.
+        others: number of tensors that are not the network's.
+
+    Raises:
+        ModelFormatError: the tensors do not fit.
+    """
+    prefix = "network."
+    weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    if len(weights) + others != len(tensors):
+        raise misfit()
+    if parents is not None:
+        weights["regression.parents"] = parents
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise misfit() from None
+    if network.regression is not None and not network.regression.is_causal():
+        raise misfit()
