@@ -220,10 +220,10 @@ class AutoSynthesizer(SequentialSynthesizer):
             return super()._sample_part(state, rows, generator, imposed)
         return self.chosen_._sample_part(state, rows, generator, imposed)  # noqa: SLF001
 
-    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+    def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
         if self._is_calibrated:
-            return super()._codes_log_likelihood(codes)
-        return self.chosen_._codes_log_likelihood(codes)  # noqa: SLF001
+            return super()._codes_log_likelihood(codes, samples)
+        return self.chosen_._codes_log_likelihood(codes, samples)  # noqa: SLF001
 
     @property
     def _rows_at_once(self) -> int:

@@ -27,7 +27,7 @@ SAMPLES = 32
 
 
 def class_probabilities(
-    likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, table: pd.DataFrame, target: str
+    likelihood: Callable[[Tensor, int], Tensor], encoder: TableEncoder, table: pd.DataFrame, target: str
 ) -> pd.DataFrame:
     """Return the probability of each level of `target` given the other cells of a row.
 
@@ -37,8 +37,8 @@ def class_probabilities(
     doi:10.1080/01621459.1998.10473765). Levels that a rule forbids beside the other cells have 0.
 
     Arguments:
-        likelihood: returns the (rows,) log-likelihood of (rows, columns) codes; where a code is -1, that of the others
-            for one sampled value.
+        likelihood: returns the (rows,) log-likelihood of (rows, columns) codes; where a code is -1, its mean over a
+            number of sampled values.
         encoder: of the model.
         table: typed or untyped; the target in it is ignored.
         target: a modelled column of levels.
@@ -63,14 +63,15 @@ def class_probabilities(
     present = partial.cells[list(encoder.codecs)].notna().to_numpy()
     given = torch.from_numpy(np.pad(present, ((0, 0), (0, len(encoder.ties)))))
     codes = torch.where((partial.codes < 0) & given, nearest, partial.codes)
-    joint = _by_code(likelihood, encoder, codes, place).softmax(0).double().numpy()
+    # Differences by rounding alone are no order of patients.
+    joint = _by_code(likelihood, encoder, codes, place).softmax(0).numpy().round(9)
     levels = list(codec.column.levels or codec.level_names)
     probability = codec.level_shares(levels) @ joint
     names = pd.Series(levels, dtype=object, name=target)
     return pd.DataFrame((probability / probability.sum(0)).T, index=table.index, columns=pd.Index(names))
 
 
-def _by_code(likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, codes: Tensor, place: int) -> Tensor:
+def _by_code(likelihood: Callable[[Tensor, int], Tensor], encoder: TableEncoder, codes: Tensor, place: int) -> Tensor:
     """Return the (codes, rows) log-likelihood of each row with each code of one column; -inf for forbidden ones."""
     column = encoder.layout.columns[place]
     usable = ~column.never
@@ -80,14 +81,12 @@ def _by_code(likelihood: Callable[[Tensor], Tensor], encoder: TableEncoder, code
     mask = ConstraintMask(encoder, constraints_of(encoder.schema))
     parts = []
     for part in codes.split(CHUNK):
-        found = torch.full((column.cardinality, len(part)), -torch.inf)
+        found = torch.full((column.cardinality, len(part)), -torch.inf, dtype=torch.float64)
         others = [j for j in range(part.shape[1]) if j != place]
-        samples = SAMPLES if bool((part[:, others] < 0).any()) else 1
         for code in np.flatnonzero(usable).tolist():
             changed = part.clone()
             changed[:, place] = code
-            sampled = likelihood(changed.repeat(samples, 1)).float().cpu()
-            found[code] = sampled.reshape(samples, -1).logsumexp(0)
+            found[code] = likelihood(changed, SAMPLES).double().cpu()
         rules = mask(place, {j: part[:, j] for j in others})
         if rules is not None:
             ruled = found + rules

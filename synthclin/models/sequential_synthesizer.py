@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -137,30 +138,39 @@ class SequentialSynthesizer(Synthesizer):
         ]
         return [share.where(share > 0, 0.5 / max(1, len(codes))).float() for share in found]
 
-    def _log_likelihood(self, codes: Tensor) -> Tensor:
+    def _log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
         """Return the log-likelihood of rows of (rows, columns) codes, (rows,), in parts that bound the memory."""
         codes = codes.to(self._device())
         with torch.no_grad(), one_thread():
-            return torch.cat([self._codes_log_likelihood(part) for part in codes.split(self._rows_at_once)])
+            parts = [self._codes_log_likelihood(part, samples) for part in codes.split(self._rows_at_once)]
+            return torch.cat(parts)
 
-    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-likelihood of rows of (rows, columns) codes, (rows,): the row state with all cells known.
+    def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
+        """Return the log-likelihood of rows of (rows, columns) codes, (rows,).
 
-        Where a code is -1, the cell is unknown: one value is sampled given the cells before it, and the likelihood is
-        that of the other cells (an importance weight, whose mean over samples is their likelihood).
+        Where a code is -1, the cell is unknown and integrated out: `samples` values are sampled given the cells before
+        it, and the likelihood is the mean of that of the other cells (importance weights). All rows have the same
+        random numbers, so that the result of a row does not depend on the rows beside it.
         """
+        if bool((codes >= 0).all()):
+            samples = 1
+        found = [self._completed_log_likelihood(codes, sample) for sample in range(samples)]
+        return torch.stack(found).logsumexp(0) - math.log(samples)
+
+    def _completed_log_likelihood(self, codes: Tensor, sample: int) -> Tensor:
+        """Return the log-likelihood of the known cells of rows, (rows,), where unknown ones have a sampled value."""
         state = self._row_state(torch_generator(self.random_state, "likelihood", device=codes.device))
-        generator = torch_generator(self.random_state, "unknown cells", device=codes.device)
+        generator = torch_generator(self.random_state, "unknown cells", sample, device=codes.device)
         state.begin(len(codes))
-        total = torch.zeros(len(codes), device=codes.device)
+        total = torch.zeros(len(codes), dtype=torch.float64, device=codes.device)
         for place, column in enumerate(self.encoder_.layout.order):
             known = codes[:, column]
             if place >= self.given_:
                 log_probability = state.logits(column).log_softmax(0)
                 is_known = known >= 0
                 total += log_probability.gather(0, known.clamp_min(0)[None])[0].where(is_known, 0)
+                noise = torch.rand(1, generator=generator, device=codes.device).expand(len(codes))
                 if not bool(is_known.all()):
-                    noise = torch.rand(len(codes), generator=generator, device=codes.device)
                     known = known.where(is_known, inverse_cdf(log_probability.exp(), noise))
             state.push(column, known)
         return total

@@ -365,7 +365,7 @@ class Synthesizer(Imputing):
         """Return the log-likelihood of each row, (rows,), in nats: `log_likelihood`, by scikit-learn's name."""
         return self.log_likelihood(table)
 
-    def score(self, table: pd.DataFrame) -> float:
+    def score(self, table: pd.DataFrame, y: object = None) -> float:  # noqa: ARG002 - as scikit-learn calls it
         """Return the mean log-likelihood of the rows, in nats per row; `score_samples` has that of each."""
         return float(np.mean(self.score_samples(table)))
 

@@ -195,7 +195,7 @@ def _severity(runs: Sequence[SweepRun]) -> tuple[float, ...]:
     detection = _known(found, lambda score: score.value, DETECTION.name)
     return (
         -sum(run.failure is not None for run in runs),
-        *(-fmean(count[status] for count in counts) for status in WORST_FIRST[:2]),
+        *(-fmean(count[status] for count in counts) for status in WORST_FIRST[:3]),
         -median(detection) if detection else -inf,
     )
 
@@ -215,10 +215,13 @@ def _gates(runs: Sequence[SweepRun]) -> tuple[Status | None, str]:
     status = worst([status for run in found for status in run.counts])
     if status is None:
         return None, tr("no gates")
-    fails, reviews = ([run.counts[status] for run in found] for status in WORST_FIRST[:2])
-    gates, review = number(found[0].counts.total(), 0), _range(reviews)
+    fails, reviews, unknown = (_range([run.counts[status] for run in found]) for status in WORST_FIRST[:3])
     return status, tr(
-        "{failing} of {gates} gates fail, {review} to review", failing=_range(fails), gates=gates, review=review
+        "{failing} of {gates} gates fail, {review} to review, {unknown} not assessable",
+        failing=fails,
+        gates=number(found[0].counts.total(), 0),
+        review=reviews,
+        unknown=unknown,
     )
 
 

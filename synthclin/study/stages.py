@@ -217,10 +217,21 @@ def score(
             rules=samples.rules,
             support=model.training_,
             workers=config.evaluation.workers,
-            provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
+            provenance={
+                "name": config.name,
+                "seed": config.seed,
+                "model": _family(model),
+                "versions": manifest.versions(),
+            },
             release=config.release,
             file=file,
         )
+
+
+def _family(model: Synthesizer) -> str:
+    """Return the name of the model family, and of the family that `auto` chose."""
+    chosen = model.training_.get("selection", {}).get("chosen")
+    return model.family if chosen is None else f"{model.family}: {chosen}"
 
 
 def _classifications(config: Config, model: Synthesizer, comparison: Comparison) -> Iterator[Score]:
@@ -242,8 +253,9 @@ def write(
 ) -> None:
     """Write the metadata of the released table, the cohorts, the configuration, the training history and the model."""
     schema, suffix = config.table_schema, config.outputs.table
-    write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
-    write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
+    if not model.keeps_rows:  # a reference is no data set to hand on
+        write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
+        write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
     if samples.cohorts:
         (folder / "cohorts").mkdir(mode=0o700)
     for name, table in samples.cohorts.items():

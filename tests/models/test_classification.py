@@ -126,3 +126,24 @@ def test_score_samples_are_likelihoods(model):
     unseen = ward(40, seed=6)
     assert np.array_equal(model.score_samples(unseen), model.log_likelihood(unseen))
     assert model.score(unseen) == pytest.approx(model.log_likelihood(unseen).mean())
+
+
+@pytest.mark.parametrize("family", [sc.GaussianCopula, sc.Mixture, sc.Independent])
+def test_the_result_of_a_row_does_not_depend_on_the_rows_beside_it(family):
+    table = ward(60, seed=4)
+    model = family(SCHEMA, random_state=1).fit(ward(120))
+    given = table.drop(columns=["stage", "bmi"])
+    for use in (
+        lambda part: model.predict_proba(part, "stage"),
+        lambda part: model.predict_proba(given.loc[part.index], "stage"),
+    ):
+        whole = use(table)
+        assert np.allclose(use(table.iloc[::-1]).loc[table.index], whole, atol=1e-6)
+        assert np.allclose(use(table.head(7)), whole.head(7), atol=1e-6)
+    assert np.allclose(model.log_likelihood(table.iloc[::-1])[::-1], model.log_likelihood(table), atol=1e-4)
+
+
+def test_independent_columns_do_not_rank_patients():
+    table = ward(200)
+    found = sc.Independent(SCHEMA).fit(table).predict_proba(table, "stage")
+    assert (found["III"] == found["III"].iloc[0]).all()

@@ -25,6 +25,8 @@ def done(study, **model):
 def test_the_bootstrap_leaves_no_model_folder_and_says_so(study, quiet):
     report, findings = done(study, type="bootstrap")
     assert not (study.out / "model").exists()
+    assert not (study.out / "datacard.md").exists()
+    assert report.provenance["model"] == "bootstrap"
     (warning,) = (finding for finding in findings if finding.where == "model.type")
     assert "not for release" in warning.what
     assert verify(study.out).problems == ()

@@ -222,7 +222,7 @@ class GaussianCopula(SequentialSynthesizer):
     def _rows_at_once(self) -> int:
         return 4_096
 
-    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+    def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:  # noqa: ARG002 - it has its own
         """Return the log of the mean likelihood of (rows, columns) codes over samples of the latent values, (rows,)."""
         return copula_log_likelihood(
             self.columns_, self.factor_, self.contamination_, codes, self.encoder_.layout.order, self.given_, SAMPLES,
@@ -374,8 +374,9 @@ def copula_log_likelihood(
     latents = [*context, *sorted(told, key=lambda latent: -told[latent])]
     permuted = torch.linalg.cholesky((factor @ factor.T)[latents][:, latents])
     lower, upper = latent_bounds(columns, codes)
-    # Each latent variable has evenly spaced random numbers over the samples (Latin hypercube sampling).
-    shifts = torch.rand(len(latents), len(codes), generator=generator, dtype=torch.float64)
+    # Each latent variable has evenly spaced random numbers over the samples (Latin hypercube sampling). They are the
+    # same for all rows, so that the likelihood of a row does not depend on the rows beside it.
+    shifts = torch.rand(len(latents), 1, generator=generator, dtype=torch.float64)
     places = torch.rand(len(latents), samples, generator=generator).argsort(1)
     likelihood = torch.zeros(samples, len(codes), dtype=torch.float64)
     for part in torch.arange(samples).split(max(1, AT_ONCE // max(1, len(codes)))):

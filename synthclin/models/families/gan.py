@@ -119,9 +119,9 @@ class ConditionalGAN(SequentialSynthesizer):
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
 
-    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+    def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
         if bool((codes < 0).any()):
-            return super()._codes_log_likelihood(codes)
+            return super()._codes_log_likelihood(codes, samples)
         # All columns at once.
         return self.network_.log_likelihood(codes[:, self.order_]).sum(1)
 

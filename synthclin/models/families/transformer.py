@@ -51,9 +51,9 @@ class CellTransformer(AttentionSynthesizer):
     network: ClassVar[type[CausalNetwork]] = CausalNetwork
     network_: CausalNetwork
 
-    def _codes_log_likelihood(self, codes: Tensor) -> Tensor:
+    def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
         if bool((codes < 0).any()):
-            return super()._codes_log_likelihood(codes)
+            return super()._codes_log_likelihood(codes, samples)
         # All columns at once.
         return self.network_.log_likelihood(codes[:, self.order_]).sum(1)
 

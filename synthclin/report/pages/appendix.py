@@ -285,7 +285,7 @@ def _provenance(report: Findings) -> Figure:
     rows.append(Row(tr("Differential privacy"), (plain(facts.dp or tr("none stated"), 200),)))
     rows += [Row(plain(name, 40), (plain(version, 40),)) for name, version in sorted(facts.versions.items())]
     extra = facts.__pydantic_extra__ or {}
-    names = {"replicates": tr("Synthetic replicates")}
+    names = {"model": tr("Model family"), "replicates": tr("Synthetic replicates")}
     rows += [
         Row(names.get(name, plain(name.replace("_", " "), 40)), (plain(value, 200),))
         for name, value in sorted(extra.items())

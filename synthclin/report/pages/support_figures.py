@@ -87,7 +87,7 @@ def _selection(facts: Selection) -> Figure:
     ordered = sorted(facts.trials, key=lambda one: -one.score)
     targets = list(dict.fromkeys(target for one in ordered for target in one.real))
     if facts.chosen == facts.best:
-        title = tr("The model family {chosen} was chosen: it has the highest score", chosen=plain(facts.chosen, 30))
+        title = tr("The model family {chosen} was chosen: no other has a higher score", chosen=plain(facts.chosen, 30))
     else:
         title = tr(
             "The default family {chosen} was kept: {best} exceeds it by {gain} only, within noise",
@@ -129,7 +129,8 @@ def _selection(facts: Selection) -> Figure:
             "Each candidate was fitted to the training part of each fold and judged on the other part. Nats per row: "
             "negative log-likelihood, with conditional distributions shrunk where that part asks for it; lower is "
             "better. Utility: AUC above 0.5 (R2 of a number) of a forest trained on sampled rows, beside that of one "
-            "trained on real rows. Score: mean of both as shares, 0 for independent columns, 1 at best. Best first."
+            "trained on real rows. Score: mean of both as shares, about 0 for independent columns, 1 at best. "
+            "Best first."
         ),
         table=DataTable(tr("Candidates of the model family"), head, rows),
         note=note,
