@@ -7,14 +7,19 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from synthclin.errors import SynthclinError
 
 __all__ = ["processors", "run_all"]
+
+_GRACE = 30.0
+"""Seconds that a worker has to end after Ctrl-C before it is killed: a job may be inside a long call of a library."""
 
 _PR_SET_PDEATHSIG = 1  # of Linux, the only system on which processes are forked
 
@@ -83,12 +88,22 @@ def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Ite
     except BaseException as problem:
         # Ctrl-C, or whatever a signal became: a job may take minutes, and nobody waits for its result any more.
         if not isinstance(problem, Exception):
-            for process in multiprocessing.active_children():
-                process.terminate()
+            _stop(multiprocessing.active_children())
         raise
     finally:
         _jobs = ()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stop(processes: Sequence[BaseProcess]) -> None:
+    """Send SIGTERM to processes, and SIGKILL to those that do not end within a grace period."""
+    for process in processes:
+        process.terminate()
+    until = time.monotonic() + _GRACE
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
+        if process.is_alive():
+            process.kill()
 
 
 def _run(number: int) -> object:

@@ -394,5 +394,5 @@ class TestDocuments:
 
     def test_the_shipped_sweep_is_one(self):
         grid = load_sweep(Path(__file__).parents[2] / "configs" / "sweep.yaml")
-        assert len(grid.cells) == 12
+        assert len(grid.cells) == 18
         assert {cell.study for cell in grid.cells} == {"heart-disease", "actg175"}
