@@ -107,7 +107,11 @@ def _stop(processes: Sequence[BaseProcess]) -> None:
 
 
 def _run(number: int) -> object:
-    return _jobs[number]()
+    try:
+        return _jobs[number]()
+    except SystemExit:
+        # A job that SIGTERM has ended: the pool would report it and give the worker another one.
+        os._exit(1)
 
 
 def _depend_on(parent: int) -> None:
