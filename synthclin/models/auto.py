@@ -21,7 +21,7 @@ from synthclin.models.families.gan import ConditionalGAN
 from synthclin.models.families.independent import Independent
 from synthclin.models.generator.training import Effort
 from synthclin.models.parameters import check_parameters, parameter_fields
-from synthclin.models.selection import Trial, best_of, folds_of, tried
+from synthclin.models.selection import Trial, best_of, folds_of, trial_of
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.models.synthesizer import Synthesizer
 from synthclin.progress import quiet, track
@@ -124,7 +124,7 @@ class AutoSynthesizer(SequentialSynthesizer):
             for name in names:
                 if name not in trials and not stopped:
                     with quiet():
-                        trials[name] = tried(
+                        trials[name] = trial_of(
                             name,
                             self._fitted_on(name, encoded, layout, patient),
                             encoded.codes,

@@ -85,8 +85,8 @@ class LatentColumn:
         """The numbers of the latent variables, one after the other."""
         return range(self.place, self.place + len(self.groups))
 
-    def told(self, split: int) -> float:
-        """Return how much a split tells of its latent variable: log of the groups, times the share that reaches it."""
+    def information(self, split: int) -> float:
+        """Return the most information on its latent variable in a split, in nats: log of the groups, times the share that reaches it."""
         return math.log(len(self.cuts[split]) + 1) * float(self.share[self.groups[split] >= 0].sum())
 
     def bounds(self, split: int) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.sampling.sequential import sample_codes
 from synthclin.seeds import stream_seed, torch_generator
 
-__all__ = ["Trial", "Trials", "best_of", "folds_of", "tried"]
+__all__ = ["Choice", "Trial", "best_of", "folds_of", "trial_of"]
 
 FOLDS = 3
 
@@ -75,7 +75,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
+class Choice:
     """What was chosen among the candidates.
 
     Arguments:
@@ -106,7 +106,7 @@ def folds_of(patient: NDArray[np.int64], seed: int) -> list[NDArray[np.bool_]]:
     return masks if count == FOLDS else masks[:1]
 
 
-def tried(
+def trial_of(
     name: str,
     fitted: Callable[[NDArray[np.bool_]], SequentialSynthesizer],
     codes: Tensor,
@@ -158,11 +158,11 @@ def tried(
     return Trial(name, [round(value, 5) for value in nll], utility, real, strengths.tolist())
 
 
-def best_of(trials: Mapping[str, Trial], default: str, baseline: str) -> Trials:
+def best_of(trials: Mapping[str, Trial], default: str, baseline: str) -> Choice:
     """Return the family with the highest score; the default where none exceeds it beyond noise.
 
-    The score of a family is the mean of two shares: of the nats that the best family gains over the baseline, and of
-    the AUC beyond chance (or the R2) that forests trained on real rows reach. Without targets it is the first.
+    The score of a family is the mean of two shares: of the gain in log-likelihood of the best family over the baseline,
+    and of the AUC beyond chance (or the R2) that forests trained on real rows reach. Without targets it is the first.
 
     Arguments:
         trials: by family.
@@ -183,7 +183,7 @@ def best_of(trials: Mapping[str, Trial], default: str, baseline: str) -> Trials:
     best = max(means, key=lambda name: means[name])
     more = scores[best] - scores[default]
     error = float(more.std(ddof=1) / math.sqrt(len(more))) if len(more) > 1 else 0.0
-    return Trials(best, default, round(float(more.mean()), 4), round(max(error, LEAST_GAIN), 4), means)
+    return Choice(best, default, round(float(more.mean()), 4), round(max(error, LEAST_GAIN), 4), means)
 
 
 def _share(trial: Trial, target: str) -> NDArray[np.float64] | None:

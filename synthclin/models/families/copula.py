@@ -370,8 +370,10 @@ def copula_log_likelihood(
         generator: of the latent values.
     """
     context = [latent for j in order[:given] for latent in columns[j].numbers]
-    told = {latent: columns[j].told(k) for j in order[given:] for k, latent in enumerate(columns[j].numbers)}
-    latents = [*context, *sorted(told, key=lambda latent: -told[latent])]
+    information = {
+        latent: columns[j].information(k) for j in order[given:] for k, latent in enumerate(columns[j].numbers)
+    }
+    latents = [*context, *sorted(information, key=lambda latent: -information[latent])]
     permuted = torch.linalg.cholesky((factor @ factor.T)[latents][:, latents])
     lower, upper = latent_bounds(columns, codes)
     # Each latent variable has evenly spaced random numbers over the samples (Latin hypercube sampling). They are the
