@@ -86,7 +86,10 @@ class LatentColumn:
         return range(self.place, self.place + len(self.groups))
 
     def information(self, split: int) -> float:
-        """Return the most information on its latent variable in a split, in nats: log of the groups, times the share that reaches it."""
+        """Return the most information on its latent variable in a split, in nats.
+
+        It is the log of the number of groups, times the share of rows that reach the split.
+        """
         return math.log(len(self.cuts[split]) + 1) * float(self.share[self.groups[split] >= 0].sum())
 
     def bounds(self, split: int) -> tuple[Tensor, Tensor]:
