@@ -68,7 +68,11 @@ def bin_densities(axis: Axis, state: LineState) -> tuple[Pieces, Ints]:
         rate = np.r_[rate, _rate(state, edges[-1], limit, state.upper.mean)]
     if (low >= high).any() or (low < lowest).any() or (high > highest).any():
         raise ValueError("a bin lies outside the declared range")
-    bins = np.zeros(len(low), dtype=np.int64) if state.joined else np.arange(len(low))
+    bins = np.arange(len(low))
+    if state.joined:
+        bins = np.zeros_like(bins)
+    elif state.merged:
+        bins = np.repeat(np.arange(len(state.merged)), state.merged)
     return Pieces(low, high, rate, state.logarithmic), bins
 
 
@@ -99,8 +103,9 @@ def bin_distributions(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) 
     share = np.array([heap.share for heap in state.heaps], dtype=np.float64)
     heaped = np.bincount(bins[home], share, minlength=len(bins))
     total = np.bincount(piece, weight, minlength=len(bins))
-    # What heaps leave of a bin is shared equally by its pieces.
-    left = np.maximum(1 - heaped[bins], 0.0) / np.bincount(bins)[bins] if len(bins) else total
+    # What heaps leave of a bin is shared by its pieces, equally unless the state has their shares.
+    of_piece = np.array(state.shares) if state.shares else 1 / np.bincount(bins)[bins] if len(bins) else total
+    left = np.maximum(1 - heaped[bins], 0.0) * of_piece if len(bins) else total
     weight = weight * (left / np.maximum(total, 1e-300))[piece]
 
     piece, value, weight = np.r_[piece, home], np.r_[value, heaps], np.r_[weight, share]

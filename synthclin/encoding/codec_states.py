@@ -111,6 +111,9 @@ class LineState(_Kept):
         lower: the density below the first edge; None if no bin lies there.
         upper: the density above the last edge; None if no bin lies there.
         joined: whether the two tails of a single edge are one bin.
+        merged: how many consecutive pieces of the line each bin has; empty where each has one. Pieces lie between two
+            edges, or beyond an outer one.
+        shares: of merged bins the share of each piece in the mass of its bin; empty where its pieces have equal shares.
         heaps: point masses inside bins, each held by enough patients.
         rounding: relative weight of each last digit (weekday of a date, remainder of another period) inside narrow
             bins; empty for none.
@@ -128,6 +131,8 @@ class LineState(_Kept):
     lower: Tail | None = None
     upper: Tail | None = None
     joined: bool = False
+    merged: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=128, strict=False)] = ()
+    shares: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=129, strict=False)] = ()
     heaps: Annotated[tuple[Heap, ...], Field(max_length=100_000, strict=False)] = ()
     rounding: Annotated[tuple[Annotated[float, Field(gt=1e-6, lt=1e6)], ...], Field(max_length=60, strict=False)] = ()
     grids: Annotated[tuple[Grid, ...], Field(max_length=6, strict=False)] = ()
@@ -155,6 +160,16 @@ class LineState(_Kept):
             raise ValueError("a joined bin has one edge and two tails")
         if len(self.edges) == 1 and not (self.lower or self.upper):
             raise ValueError("an edge needs a bin")
+        pieces = max(len(self.edges) - 1, 0) + (self.lower is not None) + (self.upper is not None)
+        if self.merged and (self.joined or sum(self.merged) != pieces):
+            raise ValueError("merged bins must have all pieces")
+        if self.shares:
+            if not self.merged or len(self.shares) != pieces:
+                raise ValueError("each piece of a merged bin needs a share")
+            ends = np.cumsum(self.merged)
+            whole = np.add.reduceat(np.array(self.shares), ends - np.array(self.merged))
+            if (np.abs(whole - 1) > 1e-6).any():
+                raise ValueError("the shares of a merged bin must sum to 1")
         return self
 
 

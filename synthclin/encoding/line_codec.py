@@ -63,11 +63,11 @@ class LineCodec:
         order = np.argsort(np.concatenate([self.point_masses, medians]), kind="stable")
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        self._point_mass_code, self.bin_code = rank[: len(self.point_masses)], rank[len(self.point_masses) :]
+        self.point_mass_code, self.bin_code = rank[: len(self.point_masses)], rank[len(self.point_masses) :]
         self.cardinality = len(order) + self.state.missing
 
         last = [self.cardinality - 1] * self.state.missing
-        code = np.concatenate([self._point_mass_code, self.bin_code[bins], last]).astype(np.int64)
+        code = np.concatenate([self.point_mass_code, self.bin_code[bins], last]).astype(np.int64)
         value = np.concatenate([self.point_masses, inside.value, [np.nan] * len(last)])
         smooth = np.where(np.isnan(inside.value), inside.piece, -1)
         piece = np.concatenate([np.full(len(self.point_masses), -1), smooth, [-1] * len(last)]).astype(np.int64)
@@ -87,7 +87,11 @@ class LineCodec:
     def _median(self, bin_: int) -> float:
         if self.state.joined:
             return self.state.edges[0]
-        mine = self.distributions.piece == np.flatnonzero(self.bins == bin_)[0]
+        pieces = np.flatnonzero(self.bins == bin_)
+        if self.state.merged:
+            mass = np.bincount(self.distributions.piece, self.distributions.weight, len(self.bins))[pieces]
+            pieces = pieces[np.searchsorted(np.cumsum(mass), 0.5 * mass.sum()) :]
+        mine = self.distributions.piece == pieces[0]
         value, weight = self.distributions.value[mine], self.distributions.weight[mine]
         if np.isnan(value[-1]):
             return float(self.pieces.quantile(self.distributions.piece[mine][-1:], np.array([0.5]))[0])
@@ -110,7 +114,7 @@ class LineCodec:
         np.fmax.at(high, code, self.pieces.high)
         if self.axis.lattice:
             low, high = np.ceil(low), np.floor(high)
-        low[self._point_mass_code] = high[self._point_mass_code] = self.point_masses
+        low[self.point_mass_code] = high[self.point_mass_code] = self.point_masses
         return self.axis.cells(low), self.axis.cells(high)
 
     @property
@@ -144,7 +148,7 @@ class LineCodec:
         if len(self.point_masses):
             nearest = _nearest(self.point_masses, values)
             at = (self.point_masses[nearest] == values) | (not binned)
-            code, offset = np.where(at, self._point_mass_code[nearest], code), np.where(at, np.float32(0), offset)
+            code, offset = np.where(at, self.point_mass_code[nearest], code), np.where(at, np.float32(0), offset)
         codes[known], offsets[known] = code, offset
         return codes, offsets
 
