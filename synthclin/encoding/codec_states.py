@@ -160,6 +160,10 @@ class LineState(_Kept):
             raise ValueError("a joined bin has one edge and two tails")
         if len(self.edges) == 1 and not (self.lower or self.upper):
             raise ValueError("an edge needs a bin")
+        return self
+
+    @model_validator(mode="after")
+    def _merged_bins_have_all_pieces(self) -> Self:
         pieces = max(len(self.edges) - 1, 0) + (self.lower is not None) + (self.upper is not None)
         if self.merged and (self.joined or sum(self.merged) != pieces):
             raise ValueError("merged bins must have all pieces")

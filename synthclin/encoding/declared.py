@@ -64,7 +64,7 @@ def _undeclared(schema: Schema) -> Iterator[tuple[str, str, str]]:
         if isinstance(column, OnALine):
             if column.bounds is None:
                 yield where, "has no `range`", "Declare `range`."
-            if not column.is_temporal and column.decimal_places is None and column.type != "time":
+            if column.is_numeric and column.decimal_places is None:
                 yield where, "has no precision", "Declare `decimals` or `step`."
             if column.anchor_name is not None:
                 what = "has an `anchor`, and no range of distances can be declared"
@@ -157,7 +157,8 @@ def _edges(axis: Axis, point_masses: Floats, *, logarithmic: bool) -> Floats:
     while empty[last]:
         keep[last] = False
         last -= 1
-    return edges[keep]
+    kept: Floats = edges[keep]
+    return kept
 
 
 def merged_codec(codec: LineCodec, groups: Ints, counts: Floats) -> tuple[LineCodec, Ints]:
