@@ -16,6 +16,7 @@ __all__ = [
     "FewEventsWarning",
     "GateError",
     "ModelFormatError",
+    "NoisyTrainingWarning",
     "OutputError",
     "SynthclinError",
     "UnknownScoreError",
@@ -107,3 +108,7 @@ class GateError(SynthclinError):
 
 class FewEventsWarning(UserWarning):
     """A sample whose condition rests on few training patients."""
+
+
+class NoisyTrainingWarning(UserWarning):
+    """A training with differential privacy whose noise leaves only the strongest relations of a table."""

@@ -4,7 +4,8 @@ It holds no rows, no critic and no optimiser state.
 
 
 ``weights.safetensors`` fitted tensors · ``model.json`` family, parameters, versions · ``schema.yaml`` what the table
-means · ``encoder.json`` protected bins and levels. A model of visits has two more model folders, ``patients`` and
+means · ``encoder.json`` protected bins and levels · ``privacy.json``, with differential privacy alone, the promise, the
+ledger and the noisy tables. A model of visits has two more model folders, ``patients`` and
 ``visits``.
 """
 
@@ -20,6 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from synthclin.dp.record import PrivacyRecord
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ModelFormatError
 from synthclin.io.documents import dump_json, read_json
@@ -37,11 +39,14 @@ _KEPT_FACTS = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
+PRIVACY = "privacy.json"
+"""Of a model with differential privacy: promise, ledger and noisy tables."""
 INNER = ("patients", "visits")
 """Folders of the inner models of a model of visits."""
 
 _MAX_HEADER = 1 << 20  # bytes of the safetensors header; a thousand columns need a tenth
 _MAX_JSON = 8 << 20
+_MAX_TABLES = 256 << 20  # bytes of noisy tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class ModelParts:
         encoder: how cells become codes and offsets.
         dtypes: by column the name of its dtype in the training table, where the schema has another.
         inner: by folder the models of a model of visits, of patients and of their visits.
+        privacy: what a training with differential privacy promised and measured; None without.
     """
 
     family: str
@@ -67,6 +73,7 @@ class ModelParts:
     encoder: TableEncoder
     dtypes: Mapping[str, str] = field(default_factory=dict)
     inner: Mapping[str, ModelParts] = field(default_factory=dict)
+    privacy: PrivacyRecord | None = None
 
 
 def misfit() -> ModelFormatError:
@@ -95,6 +102,8 @@ def write(parts: ModelParts, folder: Path) -> None:
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
     write_atomic(folder / "encoder.json", dump_json(parts.encoder.to_dict(), digits=None))
     write_atomic(folder / "schema.yaml", parts.encoder.schema.to_yaml(comments=False))
+    if parts.privacy is not None:
+        write_atomic(folder / PRIVACY, dump_json(parts.privacy.to_dict(), digits=None))
     for name, inner in parts.inner.items():
         (folder / name).mkdir(mode=0o700)
         write(inner, folder / name)
@@ -122,11 +131,24 @@ def read(folder: Path) -> ModelParts:
         if any(each.encoder.schema.visit_time is not None or each.family != family for each in inner.values()):
             what = "an inner model is of another kind than the whole"
             raise ModelFormatError(str(folder), what, "Restore the model folder from its origin.")
-    return ModelParts(family, parameters, facts, training, tensors, encoder, document.get("dtypes", {}), inner)
+    dtypes = document.get("dtypes", {})
+    return ModelParts(
+        family, parameters, facts, training, tensors, encoder, dtypes, inner, _privacy(folder, parameters)
+    )
 
 
-def _read(folder: Path, name: str) -> Any:  # noqa: ANN401 - what a document holds
-    return read_json(inside(folder, name, error=ModelFormatError), ModelFormatError, most=_MAX_JSON)
+def _privacy(folder: Path, parameters: dict[str, Any]) -> PrivacyRecord | None:
+    """Return the record of a training with differential privacy; None without such a training."""
+    if (folder / PRIVACY).is_file() is not bool(parameters.get("dp")):
+        what = f"only one of {PRIVACY} and the parameter `dp` is there"
+        raise ModelFormatError(str(folder), what, "Restore the model folder from its origin.")
+    if not parameters.get("dp"):
+        return None
+    return PrivacyRecord.from_dict(_read(folder, PRIVACY, most=_MAX_TABLES), str(folder / PRIVACY))
+
+
+def _read(folder: Path, name: str, most: int = _MAX_JSON) -> Any:  # noqa: ANN401 - what a document holds
+    return read_json(inside(folder, name, error=ModelFormatError), ModelFormatError, most=most)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -103,18 +103,20 @@ class Checkpoint:
             )
         return state
 
-    def offer(self, state: Callable[[], object], *, last: bool = False) -> None:
+    def offer(self, state: Callable[[], object], *, last: bool = False, at_once: bool = False) -> None:
         """Save `state()` if it is time to, or if it is the `last` one of a training that took long enough to save.
 
         Arguments:
             state: gives mappings, lists, tensors, text, numbers and None, nested at will; called only if it is time.
             last: whether the training is complete.
+            at_once: whether the state is saved in any case, because it cannot be made again.
 
         Raises:
             OutputError: the folder cannot be written; the state before stays.
         """
         now = time.monotonic()
-        if now - self._saved < self._pause and not (last and now - self._opened >= self.every):
+        due = now - self._saved >= self._pause or (last and now - self._opened >= self.every)
+        if not (due or at_once):
             return
         tensors: dict[str, Tensor] = {}
         facts = {"key": self._key.hex(), "belongs": self._belongs, "state": _packed(state(), tensors)}
@@ -171,11 +173,12 @@ class CheckpointPart(Checkpoint):
         """Return the last saved state of this training, or None."""
         return self._states.get(self._name)
 
-    def offer(self, state: Callable[[], object], *, last: bool = False) -> None:
+    def offer(self, state: Callable[[], object], *, last: bool = False, at_once: bool = False) -> None:
         """Save `state()` beside those of the trainings before it; see `Checkpoint.offer`."""
         if last:
             self._states[self._name] = state()
-        self._whole.offer(lambda: self._states if last else self._states | {self._name: state()}, last=last)
+        states = self._states if last else None
+        self._whole.offer(lambda: states or self._states | {self._name: state()}, last=last, at_once=at_once)
 
 
 def _packed(tree: object, tensors: dict[str, Tensor]) -> object:

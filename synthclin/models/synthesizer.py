@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synthclin.dp.record import PrivacyRecord
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.encoding.anchors import shifted
 from synthclin.errors import ConfigError
-from synthclin.io.documents import dump_json
 from synthclin.io.files import staged_folder
-from synthclin.io.version import VERSION
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.imputing import Imputing
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
+from synthclin.models.training_identity import encoded_digest, training_identity
 from synthclin.models.visits.longitudinal import TRAININGS, Longitudinal
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.rules.visits import in_order, refuse_rows_as_patients
@@ -51,8 +49,6 @@ __all__ = ["MOST_ROWS", "Synthesizer"]
 MOST_ROWS = 10_000_000
 """Rows per request at most: all are held in memory."""
 
-_NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
-
 _LARGEST_ID = 10**30
 
 
@@ -69,6 +65,7 @@ class Synthesizer(Imputing):
         training_: facts about the training, as plain data, for the manifest.
         sample_facts_: facts about the last sample: share of such rows without the condition, effective sample size.
         longitudinal_: of a table of visits the models of patients and of their visits; None for other tables.
+        privacy_: what a training with differential privacy promised and measured; None for other trainings.
     """
 
     family: ClassVar[str]
@@ -86,6 +83,7 @@ class Synthesizer(Imputing):
     training_: dict[str, Any]
     sample_facts_: SampleFacts
     longitudinal_: Longitudinal | None = None
+    privacy_: PrivacyRecord | None = None
     in_order_: bool = False
     given_: int = 0
 
@@ -264,7 +262,15 @@ class Synthesizer(Imputing):
             tensors, facts = self.longitudinal_.state()
             inner = {name: model.parts() for name, model in self.longitudinal_.inner.items()}
         return artifact.ModelParts(
-            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_, inner
+            self.family,
+            self._parameters(),
+            facts,
+            self.training_,
+            tensors,
+            self.encoder_,
+            self.dtypes_,
+            inner,
+            self.privacy_,
         )
 
     @classmethod
@@ -276,7 +282,7 @@ class Synthesizer(Imputing):
         parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in (parts.parameters | device).items()}
         model = cls(schema=parts.encoder.schema, **parameters)
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
-        model.dtypes_ = dict(parts.dtypes)
+        model.dtypes_, model.privacy_ = dict(parts.dtypes), parts.privacy
         if parts.encoder.schema.visit_time is not None:
             inner = {name: cls.from_parts(each) for name, each in parts.inner.items()}
             model.longitudinal_ = Longitudinal.restored(parts.encoder, parts.tensors, parts.facts, inner)
@@ -286,18 +292,10 @@ class Synthesizer(Imputing):
 
     def identity(self, encoded: Encoded, patient: NDArray[np.int64]) -> dict[str, bytes]:
         """Return everything on which a training on `encoded` depends, by name: equal values give equal weights."""
-        table = hashlib.sha256(dump_json(self.encoder_.to_dict(), digits=None).encode())
-        for part in (encoded.codes, encoded.offsets):
-            table.update(repr(tuple(part.shape)).encode())
-            table.update(part.contiguous().numpy().data)
-        table.update(patient.tobytes())
-        versions = [VERSION, *(metadata.version(package) for package in _NUMERICAL_PACKAGES)]
-        return {
-            "versions": json.dumps(versions).encode(),
-            "parameters": dump_json({"family": self.family, **self._parameters()}, digits=None).encode(),
-            "schema": self.schema.to_yaml(comments=False).encode(),
-            "table": table.digest(),
-        }
+        return self._identity(encoded_digest(self.encoder_, encoded, patient))
+
+    def _identity(self, table: bytes) -> dict[str, bytes]:
+        return training_identity(self.family, self._parameters(), self.schema, table)
 
     def shadow(self, random_state: int) -> Synthesizer:
         """Return an unfitted model of the same family and parameters, with another seed and quick to train.

@@ -28,6 +28,7 @@ __all__ = [
     "contradictions",
     "examine",
     "judge",
+    "readable_cells",
     "refuse_contradiction",
     "without_violations",
 ]
@@ -113,6 +114,20 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
             lines.append(f"... and {len(errors) - LINES:,} more. `synthclin schema check` lists them all.")
         raise DataError(first.where, first.what, "\n".join(lines))
     return _with_undeclared(typed, table, schema) if judged else typed
+
+
+def readable_cells(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the typed table of a schema, whatever its cells hold: no cell and no rule stops it.
+
+    Cells that are no value of their column's type are missing, values outside a range stay. Each row depends on the
+    same row of `table` alone, which differential privacy needs. Raises DataError where columns are absent, unknown or
+    repeated.
+    """
+    findings, typed = examine(table, schema)
+    for each in findings:
+        if each.severity == "error" and not each.readable and not each.count:
+            raise DataError(each.where, each.what, each.remedy)
+    return typed
 
 
 def _with_undeclared(typed: pd.DataFrame, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
@@ -16,7 +17,8 @@ from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.errors import ConfigError
 from synthclin.models.artifact import misfit
-from synthclin.models.callbacks import TrainingMonitor
+from synthclin.models.callbacks import Callback, TrainingMonitor
+from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.distributed import device_called, one_thread, together
 from synthclin.models.generator.code_network import load_weights
 from synthclin.models.generator.confirmation import (
@@ -31,15 +33,16 @@ from synthclin.models.generator.networks import MaskedGenerator
 from synthclin.models.generator.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.generator.receptive_fields import find_receptive_fields, receptive_fields_of
 from synthclin.models.generator.regression import parents_of
-from synthclin.models.generator.training import Effort, Training, plan_for, train
+from synthclin.models.generator.training import Effort, Training, plan_for, private_plan, train
+from synthclin.models.parameters import check_parameters
+from synthclin.models.private_training import promise_of, resumable_private_rows
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
+from synthclin.rules.validation import refuse_contradiction
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 from synthclin.schema import Schema
+from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import seeded_modules, torch_generator
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ConditionalGAN"]
 
@@ -80,6 +83,11 @@ class ConditionalGAN(SequentialSynthesizer):
             one of its own.
         rare_category: a level held by fewer patients never enters the model.
         trim_extremes: how many of the most extreme values are described only together.
+        dp: train with differential privacy: a mapping with ``epsilon``, ``delta`` and the other keys of
+            `synthclin.dp.parameters.DifferentialPrivacy`. The schema must declare every range, level and precision. The
+            generator is then fitted by likelihood to rows of a graphical model of noisy tables
+            (`synthclin.models.private_training`), and the two limits do not apply. Two fits differ even with one seed,
+            because the noise has none.
 
     Example:
         >>> import synthclin as sc
@@ -106,6 +114,7 @@ class ConditionalGAN(SequentialSynthesizer):
         device: Literal["auto", "cpu", "cuda"] = "auto",
         rare_category: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
         trim_extremes: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
+        dp: dict[str, Any] | None = None,
     ) -> None:
         self.schema = schema
         self.effort = effort
@@ -118,6 +127,44 @@ class ConditionalGAN(SequentialSynthesizer):
         self.device = device
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
+        self.dp = dp
+
+    def fit(
+        self,
+        table: pd.DataFrame,
+        *,
+        checkpoint: Checkpoint | None = None,
+        callback: Callback | None = None,
+        checked: bool = False,
+    ) -> Self:
+        """Fit the model to `table`; see `Synthesizer.fit`.
+
+        With `dp`, cells outside the declaration are no error: values beyond a range count at its end, other cells as
+        missing. Whether an error stops a fit would disclose a row. A checkpoint keeps what was bought, so that a
+        resumed fit measures nothing again.
+        """
+        if self.dp is None:
+            return super().fit(table, checkpoint=checkpoint, callback=callback, checked=checked)
+        require_schema(self.schema, f"{type(self).__name__}: schema")
+        require_table(table)
+        check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
+        refuse_contradiction(self.schema)
+        promise = promise_of(self.dp)
+        rows, training, saved = resumable_private_rows(
+            table,
+            self.schema,
+            promise,
+            checkpoint,
+            self._identity,
+            quick=self.effort == "quick",
+            random_state=self.random_state,
+        )
+        self.encoder_, self.privacy_, self.rows_ = rows.encoder, rows.record, rows.record.patients
+        # The dtypes of the real table may depend on its cells.
+        self.dtypes_, self.calls_ = {}, 0
+        monitor = TrainingMonitor(callback, training, saved)
+        self.training_ = self._fit(rows.encoded, rows.encoder.layout, monitor, np.arange(len(rows.encoded)))
+        return self
 
     def _codes_log_likelihood(self, codes: Tensor, samples: int = 1) -> Tensor:
         if bool((codes < 0).any()):
@@ -147,8 +194,18 @@ class ConditionalGAN(SequentialSynthesizer):
         """
         return [LostAssociation(**each) for each in self._fact("lost")]
 
+    def _parameters(self) -> dict[str, Any]:
+        parameters = super()._parameters()
+        if self.dp is not None:
+            # A path shows the machine and its user.
+            parameters["dp"] = {key: value for key, value in self.dp.items() if key not in ("ledger", "total_epsilon")}
+        return parameters
+
     def _fact(self, name: str) -> list[dict[str, Any]]:
         self._check_fitted()
+        if self.dp is not None:
+            what = f"a training with differential privacy has no `{name}_`: its tests would need real rows"
+            raise ConfigError(type(self).__name__, what, "Fit a model without `dp` to read them.")
         if name not in self.training_:
             what = f"facts about the training rows (`{name}_`) are not kept in a model folder"
             raise ConfigError(type(self).__name__, what, "Read them after fit, before the model is saved.")
@@ -184,7 +241,9 @@ class ConditionalGAN(SequentialSynthesizer):
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup or self.given_ > 0)
-        if self.given_:
+        if self.dp is not None:
+            plan = private_plan(len(encoded))
+        elif self.given_:
             # Critics judge whole rows, and the context of a row is never sampled.
             plan = dataclasses.replace(plan, adversarial=0)
         self.width_ = plan.width if self.width is None else self.width
@@ -208,7 +267,7 @@ class ConditionalGAN(SequentialSynthesizer):
             self.network_.eval()
             supported = (
                 {}
-                if self.given_
+                if self.given_ or self.dp is not None  # tests of rows with noise would be no tests of real rows
                 else self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
             )
         return {

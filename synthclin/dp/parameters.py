@@ -1,0 +1,46 @@
+"""Parameters of a promise of differential privacy, as they stand in Python and in YAML."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["DifferentialPrivacy"]
+
+
+class DifferentialPrivacy(BaseModel):
+    """The promise of a training with differential privacy (Dwork & Roth 2014, doi:10.1561/0400000042).
+
+    Whatever the model and its synthetic tables disclose, they would disclose almost as likely without any one patient:
+    the probability of each outcome changes by at most a factor of exp(epsilon), but for a probability of delta. Two
+    tables are neighbours where one has all rows of one patient more.
+
+    Arguments:
+        epsilon: the bound of the factor, as its logarithm.
+        delta: a probability far below one over the number of patients.
+        unit: whose rows are protected together; rows without an identifier are patients of their own.
+        at_most: rows of one patient that are used at most; others are left out at random.
+        patients: about how many patients the model is trained on, where that is public; otherwise a hundredth of the
+            budget buys a noisy count.
+        ledger: a file that records what was spent on this table by several fits, relative to the current folder.
+        total_epsilon: the epsilon of all fits together that the ledger file allows; by default that of this fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    epsilon: Annotated[float, Field(gt=0, le=100)]
+    delta: Annotated[float, Field(gt=0, le=1e-3)]
+    unit: Literal["patient"] = "patient"
+    at_most: Annotated[int, Field(ge=1, le=1_000)] = 1
+    patients: Annotated[int, Field(ge=1)] | None = None
+    ledger: Annotated[str, Field(min_length=1)] | None = None
+    total_epsilon: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _total_belongs_to_a_ledger(self) -> Self:
+        if self.total_epsilon is not None and self.ledger is None:
+            raise ValueError("total_epsilon: is the total of a ledger file. Name the file by `ledger`.")
+        if self.total_epsilon is not None and self.total_epsilon < self.epsilon:
+            raise ValueError("total_epsilon: is below `epsilon`. Raise it.")
+        return self

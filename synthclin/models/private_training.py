@@ -1,0 +1,243 @@
+"""Rows with differential privacy to which a network is fitted: declared codes, noisy tables, a graphical model.
+
+Select, measure, generate (McKenna et al. 2021, arXiv 2108.04978): noisy tables of codes are bought within a budget, a
+graphical model is fitted to them, and its rows take the place of real rows. What a network learns from these rows costs
+nothing more (post-processing).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from synthclin.dp.aim import aim
+from synthclin.dp.budget import Budget
+from synthclin.dp.ledger import Ledger
+from synthclin.dp.ledger_file import LedgerFile
+from synthclin.dp.merging import merged_bins
+from synthclin.dp.mst import mst
+from synthclin.dp.noise_shares import ONE_WAY, Verdict, verdict
+from synthclin.dp.parameters import DifferentialPrivacy
+from synthclin.dp.private_table import NoisyTable, PrivateTable
+from synthclin.dp.record import Mechanism, PrivacyRecord
+from synthclin.encoding import Encoded, TableEncoder
+from synthclin.encoding.anchors import shifted
+from synthclin.encoding.declared import declared_encoder, merged_encoder
+from synthclin.encoding.line_codec import LineCodec
+from synthclin.errors import ConfigError, NoisyTrainingWarning
+from synthclin.io.documents import validate
+from synthclin.rules.validation import readable_cells
+from synthclin.schema.patients import patients
+from synthclin.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.models.checkpoints import Checkpoint
+    from synthclin.schema import Schema
+
+__all__ = ["FITTED_ROWS", "PrivateRows", "private_rows", "promise_of", "refuse_useless", "resumable_private_rows"]
+
+FITTED_ROWS = 50_000
+"""Rows of the graphical model that a network is fitted to."""
+
+MERGED_BINS = 16
+"""About how many bins a range has after fine ones are merged."""
+
+_BOUGHT, _TRAINING = "private rows", "training"  # parts of a checkpoint
+
+_COUNT = 0.01
+"""Share of the budget for a noisy number of patients, where none is declared."""
+
+_LOSS = 1e-9
+"""Share of the budget that is left, so that rounding cannot exceed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateRows:
+    """Rows that a network is fitted to, none of which is a real one.
+
+    Arguments:
+        encoder: of declared codes, fine bins merged by noisy counts.
+        encoded: (FITTED_ROWS, columns).
+        record: what was promised and bought.
+    """
+
+    encoder: TableEncoder
+    encoded: Encoded
+    record: PrivacyRecord
+
+    def state(self) -> dict[str, Any]:
+        """Return the rows as plain data and tensors for a checkpoint; see `restored`."""
+        return {"encoder": self.encoder.to_dict(), "codes": self.encoded.codes, "record": self.record.to_dict()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], schema: Schema) -> Self:
+        """Return the rows of a checkpoint; raises ModelFormatError where it holds something else."""
+        where, codes = "checkpoint", state["codes"]
+        encoder = TableEncoder.from_dict(state["encoder"], schema)
+        return cls(encoder, Encoded(codes, torch.zeros(codes.shape)), PrivacyRecord.from_dict(state["record"], where))
+
+
+def promise_of(parameters: Mapping[str, Any]) -> DifferentialPrivacy:
+    """Return the promise in the parameters `dp` of a model; raises ConfigError, naming the first fault."""
+    return validate(DifferentialPrivacy, dict(parameters), "dp")
+
+
+def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | None:
+    """Raise ConfigError where the schema declares too little, or noise would drown the table; no row is read.
+
+    Returns:
+        How much of the tables noise will be, or None where the number of patients is not declared: then that is known
+        once a noisy number is bought.
+    """
+    if schema.visit_time is not None:
+        what = "patients with visits have no training with differential privacy: all visits of a patient count together"
+        remedy = "Declare `visits: independent` and how many visits of a patient are used `at_most`."
+        raise ConfigError("dp", what, remedy)
+    encoder = declared_encoder(schema)
+    budget = Budget(promise.epsilon, promise.delta)
+    if promise.patients is None:
+        return None
+    return _useful(verdict(_sizes(encoder), budget.rho, promise.patients, promise.at_most))
+
+
+def _sizes(encoder: TableEncoder) -> tuple[int, ...]:
+    """Return about how many codes each column has once its fine bins are merged."""
+    return tuple(
+        codec.cardinality - max(0, len(codec.bins) - MERGED_BINS) if isinstance(codec, LineCodec) else codec.cardinality
+        for codec in encoder.codecs.values()
+    )
+
+
+def _useful(found: Verdict) -> Verdict:
+    """Return the verdict; raises ConfigError where it is to refuse, with three ways out and their numbers."""
+    if found.word == "refuse":
+        what = f"{found.one_way:.0%} of the table of a single column would be noise, and its relations nothing else"
+        remedy = (
+            f"Bring {found.patients_to_fit:,} patients (without a warning {found.patients_to_go:,}), keep "
+            f"{found.columns_to_fit} columns, or declare levels and ranges of {found.codes_to_fit} codes per column."
+        )
+        raise ConfigError("dp", what, remedy)
+    return found
+
+
+def private_rows(
+    table: pd.DataFrame,
+    schema: Schema,
+    promise: DifferentialPrivacy,
+    *,
+    quick: bool,
+    random_state: int,
+) -> PrivateRows:
+    """Return rows with the differential privacy of `promise`; noise comes from the operating system.
+
+    Arguments:
+        table: real rows. Cells outside a range count at its end, and cells that are no value as missing.
+        schema: must declare every range, precision and level.
+        promise: epsilon, delta and the unit.
+        quick: whether a tree of pairs is measured (MST) instead of adaptively chosen pairs (AIM).
+        random_state: seed of the rows that are sampled from the graphical model; none of the noise.
+
+    Raises:
+        ConfigError: something is not declared, the noise would drown the table, or the budget is spent.
+        DataError: a column is absent from the table.
+    """
+    refuse_useless(schema, promise)
+    encoder = declared_encoder(schema)
+    names, sizes = encoder.layout.names, _sizes(encoder)
+    budget = Budget(promise.epsilon, promise.delta)
+    cells = readable_cells(table, schema)
+    cells = shifted(cells, schema, numpy_generator(random_state, "shift"))
+    ledger = _ledger(promise, budget)
+    rows = PrivateTable(
+        encoder.encode(cells).codes.numpy(),
+        encoder.layout.cardinalities,
+        ledger,
+        patient=patients(cells, schema),
+        at_most=promise.at_most,
+    )
+    left, count = budget.rho * (1 - _LOSS), promise.patients
+    if count is None:
+        count = rows.count(_COUNT * left, "number of patients")
+        left *= 1 - _COUNT
+    found = _useful(verdict(sizes, budget.rho, count, promise.at_most))
+    if found.word == "warn":
+        warnings.warn(NoisyTrainingWarning(_warning(found)), stacklevel=3)
+    fine = [rows.measure((j,), ONE_WAY * left / len(names), f"table of {name}") for j, name in enumerate(names)]
+    encoder, maps = _merged(encoder, fine)
+    one_way = [table.summed([maps[j]]) for j, table in enumerate(fine)]
+    mechanism = mst if quick else aim
+    model, tables = mechanism(rows.recoded(maps), one_way, (1 - ONE_WAY) * left)
+    sampled = model.sample(FITTED_ROWS, numpy_generator(random_state, "graphical model"))
+    codes = torch.from_numpy(np.ascontiguousarray(sampled, dtype=np.int64))
+    name: Mechanism = "mst" if quick else "aim"
+    record = PrivacyRecord(promise, ledger, name, names, sizes, tuple(tables), count, FITTED_ROWS)
+    return PrivateRows(encoder, Encoded(codes, torch.zeros(codes.shape)), record)
+
+
+def resumable_private_rows(
+    table: pd.DataFrame,
+    schema: Schema,
+    promise: DifferentialPrivacy,
+    checkpoint: Checkpoint | None,
+    belongs: Callable[[bytes], dict[str, bytes]],
+    **options: Any,
+) -> tuple[PrivateRows, Checkpoint | None, Any]:
+    """Return `private_rows`, or those of a checkpoint, and the checkpoint of the training on them with its state.
+
+    What was bought is saved at once: a resumed fit must not pay again.
+
+    Arguments:
+        table: real rows.
+        schema: as for `private_rows`.
+        promise: as for `private_rows`.
+        checkpoint: where rows and training are saved; None for nowhere.
+        belongs: gives what a checkpoint depends on, from a digest of the table.
+        options: further arguments of `private_rows`.
+    """
+    if checkpoint is None:
+        return private_rows(table, schema, promise, **options), None, None
+    refuse_useless(schema, promise)
+    digest = hashlib.sha256(pd.util.hash_pandas_object(readable_cells(table, schema)).to_numpy().tobytes()).digest()
+    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_BOUGHT, _TRAINING))
+    saved = parts[_BOUGHT].open({})
+    if saved is None:
+        rows = private_rows(table, schema, promise, **options)
+        parts[_BOUGHT].offer(rows.state, last=True, at_once=True)
+    else:
+        rows = PrivateRows.restored(saved, schema)
+    return rows, parts[_TRAINING], parts[_TRAINING].open({})
+
+
+def _warning(found: Verdict) -> str:
+    what = f"dp: {found.one_way:.0%} of the table of a single column will be noise"
+    return f"{what}: expect shapes of columns and their strongest relations only. {found.patients_to_go:,} patients do."
+
+
+def _ledger(promise: DifferentialPrivacy, budget: Budget) -> Ledger:
+    """Return the ledger of a fit; the ledger file is charged the whole budget before anything is measured."""
+    if promise.ledger is not None:
+        total = Budget(promise.total_epsilon or promise.epsilon, promise.delta)
+        LedgerFile(promise.ledger, total).spend(budget.rho, f"fit with epsilon {promise.epsilon:g}")
+    return Ledger(budget.rho)
+
+
+def _merged(encoder: TableEncoder, fine: Sequence[NoisyTable]) -> tuple[TableEncoder, list[NDArray[np.int64]]]:
+    """Return the encoder with bins merged by their noisy counts, and the maps of codes; nothing is bought."""
+    merged = {}
+    for (name, codec), table in zip(encoder.codecs.items(), fine, strict=True):
+        if isinstance(codec, LineCodec) and len(codec.bins):
+            values, variance = table.values[codec.bin_code], table.variance[codec.bin_code]
+            bins = NoisyTable((0,), values, variance, table.rho)
+            groups = merged_bins(bins, [(0, len(values))], bins=MERGED_BINS)
+            merged[name] = groups, np.where(values > np.sqrt(variance), values, 0.0)
+    return merged_encoder(encoder, merged)
