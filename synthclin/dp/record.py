@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
+
 from synthclin.dp.ledger import Ledger
 from synthclin.dp.noise_shares import Verdict, verdict
-from synthclin.dp.private_table import NoisyTable
-
 from synthclin.dp.parameters import DifferentialPrivacy
+from synthclin.dp.private_table import NoisyTable
 from synthclin.errors import ModelFormatError
 from synthclin.io.documents import validate
 

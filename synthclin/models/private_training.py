@@ -190,7 +190,9 @@ def resumable_private_rows(
     promise: DifferentialPrivacy,
     checkpoint: Checkpoint | None,
     belongs: Callable[[bytes], dict[str, bytes]],
-    **options: Any,
+    *,
+    quick: bool,
+    random_state: int,
 ) -> tuple[PrivateRows, Checkpoint | None, Any]:
     """Return `private_rows`, or those of a checkpoint, and the checkpoint of the training on them with its state.
 
@@ -202,16 +204,17 @@ def resumable_private_rows(
         promise: as for `private_rows`.
         checkpoint: where rows and training are saved; None for nowhere.
         belongs: gives what a checkpoint depends on, from a digest of the table.
-        options: further arguments of `private_rows`.
+        quick: as for `private_rows`.
+        random_state: as for `private_rows`.
     """
     if checkpoint is None:
-        return private_rows(table, schema, promise, **options), None, None
+        return private_rows(table, schema, promise, quick=quick, random_state=random_state), None, None
     refuse_useless(schema, promise)
     digest = hashlib.sha256(pd.util.hash_pandas_object(readable_cells(table, schema)).to_numpy().tobytes()).digest()
     parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_BOUGHT, _TRAINING))
     saved = parts[_BOUGHT].open({})
     if saved is None:
-        rows = private_rows(table, schema, promise, **options)
+        rows = private_rows(table, schema, promise, quick=quick, random_state=random_state)
         parts[_BOUGHT].offer(rows.state, last=True, at_once=True)
     else:
         rows = PrivateRows.restored(saved, schema)
