@@ -44,7 +44,16 @@ if TYPE_CHECKING:
     from synthclin.models.checkpoints import Checkpoint
     from synthclin.schema import Schema
 
-__all__ = ["FITTED_ROWS", "PrivateRows", "private_rows", "promise_of", "refuse_useless", "resumable_private_rows"]
+__all__ = [
+    "FITTED_ROWS",
+    "PrivateRows",
+    "noise_remedy",
+    "noise_text",
+    "private_rows",
+    "promise_of",
+    "refuse_useless",
+    "resumable_private_rows",
+]
 
 FITTED_ROWS = 50_000
 """Rows of the graphical model that a network is fitted to."""
@@ -171,7 +180,7 @@ def private_rows(
         left *= 1 - _COUNT
     found = _useful(verdict(sizes, budget.rho, count, promise.at_most))
     if found.word == "warn":
-        warnings.warn(NoisyTrainingWarning(_warning(found)), stacklevel=3)
+        warnings.warn(f"dp: {noise_text(found)}. {noise_remedy(found)}", NoisyTrainingWarning, stacklevel=4)
     fine = [rows.measure((j,), ONE_WAY * left / len(names), f"table of {name}") for j, name in enumerate(names)]
     encoder, maps = _merged(encoder, fine)
     one_way = [table.summed([maps[j]]) for j, table in enumerate(fine)]
@@ -221,9 +230,16 @@ def resumable_private_rows(
     return rows, parts[_TRAINING], parts[_TRAINING].open({})
 
 
-def _warning(found: Verdict) -> str:
-    what = f"dp: {found.one_way:.0%} of the table of a single column will be noise"
-    return f"{what}: expect shapes of columns and their strongest relations only. {found.patients_to_go:,} patients do."
+def noise_text(found: Verdict) -> str:
+    """Return a sentence on how much of the tables will be noise."""
+    columns, pairs = (f"{min(part, 1):.0%}" for part in (found.one_way, found.two_way))
+    return f"about {columns} of each table of one column, and {pairs} of a pair, will be noise"
+
+
+def noise_remedy(found: Verdict) -> str:
+    """Return what to expect, and what would make it better, as sentences."""
+    what = "Expect the shapes of columns and their strongest relations only."
+    return f"{what} {found.patients_to_go:,} patients, or fewer columns or levels, give more."
 
 
 def _ledger(promise: DifferentialPrivacy, budget: Budget) -> Ledger:

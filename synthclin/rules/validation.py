@@ -30,6 +30,7 @@ __all__ = [
     "judge",
     "readable_cells",
     "refuse_contradiction",
+    "valid_rows",
     "without_violations",
 ]
 
@@ -128,6 +129,21 @@ def readable_cells(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         if each.severity == "error" and not each.readable and not each.count:
             raise DataError(each.where, each.what, each.remedy)
     return typed
+
+
+def valid_rows(typed: pd.DataFrame, schema: Schema) -> NDArray[np.bool_]:
+    """Return which rows of `readable_cells` satisfy all declarations, and every rule but those that keep violations."""
+    valid = np.ones(len(typed), dtype=np.bool_)
+    for name in schema.modelled:
+        column = schema.columns[name]
+        for problem in column.problems(typed[name]):
+            valid &= (problem.severity != "error") | ~problem.mask.to_numpy(dtype=np.bool_)
+        if not column.may_be_missing:
+            valid &= typed[name].notna().to_numpy()
+    for rule in schema.rules:
+        if rule.on_violation != "keep" and set(rule.columns) <= set(typed.columns):
+            valid &= ~rule.broken(typed).to_numpy(dtype=np.bool_)
+    return valid
 
 
 def _with_undeclared(typed: pd.DataFrame, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -11,7 +11,16 @@ import pandas as pd
 from synthclin import datasets
 from synthclin.errors import ConditionError, DataError
 from synthclin.io.files import path_of
-from synthclin.rules.validation import Finding, check, conform, refuse_contradiction, without_violations
+from synthclin.models.private_training import noise_remedy, noise_text, refuse_useless
+from synthclin.rules.validation import (
+    Finding,
+    check,
+    conform,
+    readable_cells,
+    refuse_contradiction,
+    valid_rows,
+    without_violations,
+)
 from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_patients
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
@@ -20,6 +29,7 @@ from synthclin.tables import read_table, split, spreadsheet_warnings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from synthclin.dp.parameters import DifferentialPrivacy
     from synthclin.sampling.cohorts import Cohort
     from synthclin.schema import Schema
     from synthclin.study.config import Config
@@ -28,11 +38,16 @@ __all__ = ["Real", "patients_in", "prepare", "source_file", "wanted"]
 
 
 class Real(NamedTuple):
-    """Training and holdout rows, typed, and the number of real rows that each rule left out."""
+    """Training and holdout rows, typed, and the number of real rows that each rule left out.
+
+    With differential privacy, `private` has all training rows: the model is fitted to these, and only the rows that
+    satisfy the schema are compared.
+    """
 
     train: pd.DataFrame
     holdout: pd.DataFrame
     excluded_rows: dict[str, int]
+    private: pd.DataFrame | None = None
 
 
 def source_file(config: Config) -> Path:
@@ -45,6 +60,8 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     """Read, check and split the real table."""
     schema = config.table_schema
     refuse_contradiction(schema)
+    if config.protect.dp is not None:
+        return _prepare_private(config, config.protect.dp, clock, on_finding)
     with clock.stage("read"):
         name = config.data.dataset
         if name is None:
@@ -66,6 +83,37 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     for cohort in config.sampling.cohorts:
         _check_support(cohort, train, config, on_finding)
     return Real(train, holdout, excluded_rows)
+
+
+def _prepare_private(
+    config: Config, promise: DifferentialPrivacy, clock: manifest.Clock, on_finding: Callable[[Finding], None]
+) -> Real:
+    """Read and split the real table for a training with differential privacy.
+
+    What is not declared, and noise that would drown the table, is refused before a row is read. No cell stops the run,
+    because a run that stops discloses a row: rows that break the schema are left out of the scores alone.
+    """
+    schema, name = config.table_schema, config.data.dataset
+    found = refuse_useless(schema, promise)
+    if found is not None and found.word == "warn":
+        on_finding(Finding("protect.dp", noise_text(found), noise_remedy(found), severity="warning"))
+    with clock.stage("read"):
+        if name is None:
+            table = read_table(config.data.source, schema, partial=True, **config.data.notation)
+        else:
+            table = datasets.load(name)[0]
+    with clock.stage("check"):
+        cells = readable_cells(table, schema)
+    with clock.stage("split"):
+        private, holdout = split(cells, schema, config.data.holdout, config.seed, stable=True)
+        kept = [rows[valid_rows(rows, schema)].reset_index(drop=True) for rows in (private, holdout)]
+        left = len(cells) - sum(map(len, kept))
+        if left:
+            what = f"{left:,} of {len(cells):,} rows break the schema, and are left out of the scores"
+            remedy = "The model is fitted to all rows. Correct them, or the schema, for scores of all."
+            on_finding(Finding("table", what, remedy, severity="warning"))
+        train, holdout = (conform(rows, schema) for rows in kept)
+    return Real(train, holdout, {}, private)
 
 
 def wanted(config: Config, train: pd.DataFrame) -> int:

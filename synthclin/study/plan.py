@@ -35,12 +35,13 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
     # Imported where it is needed: it loads the learners.
     from synthclin.evaluation.utility.predictions import default_tasks  # noqa: PLC0415
 
-    train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
-    schema = config.table_schema
-    # The first step of training: it refuses columns that too few patients describe.
-    TableEncoder.fit(
-        train, schema, rare_category=config.protect.rare_category, trim_extremes=config.protect.trim_extremes
-    )
+    real = prepare(config, manifest.Clock(), on_finding)
+    schema, train, holdout = config.table_schema, real.train, real.holdout
+    if real.private is None:
+        # The first step of training: it refuses columns that too few patients describe.
+        TableEncoder.fit(
+            train, schema, rare_category=config.protect.rare_category, trim_extremes=config.protect.trim_extremes
+        )
     tasks = config.evaluation.utility or default_tasks(schema)
     cohorts = [
         {

@@ -82,6 +82,8 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
         # Of every task the first column is what it predicts or explains.
         tasks = config.evaluation.utility or default_tasks(config.table_schema)
         parameters["targets"] = tuple(dict.fromkeys(task.columns[0] for task in tasks))
+    if config.protect.dp is not None:
+        parameters["dp"] = config.protect.dp.model_dump(exclude_none=True)
     model = MODELS[config.model.type](
         config.table_schema,
         random_state=config.seed,
@@ -89,12 +91,14 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
         trim_extremes=config.protect.trim_extremes,
         **parameters,
     )
-    return model.fit(real.train, checkpoint=checkpoint, checked=True)
+    return model.fit(real.train if real.private is None else real.private, checkpoint=checkpoint, checked=True)
 
 
 def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
     """Return the synthetic table, its replicates and the cohorts, whose identifiers follow those of the table."""
-    rows = wanted(config, real.train)
+    # The number of training rows is private where the model is: the declared or noisy one takes its place.
+    private = model.privacy_ is not None and config.sampling.rows is None
+    rows = model.privacy_.patients if private and model.privacy_ is not None else wanted(config, real.train)
     released = model.sample(rows, random_state=config.seed)
     # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.
     replicates = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from synthclin.schema import Schema
 
@@ -20,7 +22,7 @@ __all__ = ["split"]
 
 
 def split(
-    table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0
+    table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0, *, stable: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a table into training and holdout rows.
 
@@ -32,6 +34,9 @@ def split(
         schema: has the patient identifier with the role ``entity``; see `synthclin.schema.patients.patients`.
         holdout: share of the patients to hold out, above 0 and below 1.
         random_state: the random seed.
+        stable: whether the side of each patient depends on that patient alone, by a hash of the identifier, or of the
+            row where there is none. The share is then only about `holdout`, and one patient more moves no other one to
+            the other side, as differential privacy needs.
 
     Returns:
         (train, holdout), each with the columns of `table`.
@@ -55,11 +60,27 @@ def split(
     if not isinstance(holdout, int | float) or not 0 < holdout < 1:
         raise ConfigError("holdout", f"{holdout!r} is not a share between 0 and 1", "Give one such as 0.2.")
     patient = patients(table, schema)
+    if stable:
+        return _sides(table, _uniform(table, schema, random_state) < holdout)
     count = int(patient.max(initial=-1)) + 1
     size = round(holdout * count)
     if not 0 < size < count:
         what = f"a share of {holdout} of {count} patients leaves one side empty"
         raise DataError("holdout", what, "Give a table with more patients, or another share.")
     chosen = numpy_generator(random_state, "split").permutation(count)[:size]
-    is_holdout = np.isin(patient, chosen)
+    return _sides(table, np.isin(patient, chosen))
+
+
+def _sides(table: pd.DataFrame, is_holdout: NDArray[np.bool_]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[~is_holdout].reset_index(drop=True), table[is_holdout].reset_index(drop=True)
+
+
+def _uniform(table: pd.DataFrame, schema: Schema, random_state: int) -> NDArray[np.float64]:
+    """Return (rows,) numbers in [0, 1), each a keyed hash of the patient's identifier, or of the row without one."""
+    named = None if schema.entity is None else table[schema.entity].astype("string")
+    cells = table.astype("string").fillna("")
+    whole = cells.apply("\x1f".join, axis=1)
+    text = whole if named is None else named.where(named.notna(), whole)
+    key = random_state.to_bytes(8, "big", signed=False)
+    digests = (hashlib.blake2b(one.encode(), key=key, digest_size=8).digest() for one in text)
+    return np.array([int.from_bytes(digest, "big") / 2.0**64 for digest in digests], dtype=np.float64)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from synthclin.dp.parameters import DifferentialPrivacy
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.io.files import path_of
@@ -82,10 +83,15 @@ class Data(ConfigBlock, FileNotation):
 
 
 class Protect(ConfigBlock):
-    """Disclosure limits of the model: levels and extremes of fewer patients never enter it."""
+    """Disclosure limits of the model: levels and extremes of fewer patients never enter it.
+
+    `dp` is the promise of a training with differential privacy, for the family `gan`: see
+    `synthclin.dp.parameters.DifferentialPrivacy`. The two limits do not apply then.
+    """
 
     rare_category: Annotated[int, Field(ge=1)] = MIN_PATIENTS
     trim_extremes: Annotated[int, Field(ge=1)] = MIN_PATIENTS
+    dp: DifferentialPrivacy | None = None
 
 
 class Model(ConfigBlock):

@@ -24,12 +24,13 @@ __all__ = ["load", "load_judging", "model_block", "overridden", "parse_value", "
 
 _LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
 # Planned but not implemented: refused by name, so that a key without effect is not mistaken for protection.
-_LATER_KEYS = (("protect", "dp"), ("outputs", "min_cell"))
+_LATER_KEYS = (("outputs", "min_cell"),)
 _SET_ELSEWHERE = {
     "schema": "schema",
     "random_state": "seed",
     "rare_category": "protect.rare_category",
     "trim_extremes": "protect.trim_extremes",
+    "dp": "protect.dp",
 }
 
 
@@ -127,6 +128,8 @@ def resolved_yaml(config: Config) -> str:
     mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
     mapping["data"]["source"] = _from_run(config)
     mapping["outputs"]["folder"] = _unrooted(config.outputs.folder)
+    if config.protect.dp is not None and config.protect.dp.ledger is not None:
+        mapping["protect"]["dp"]["ledger"] = _unrooted(config.protect.dp.ledger)
     schema = parse_yaml(config.table_schema.to_yaml(comments=False), "schema")
     ordered: dict[str, Any] = {}
     for key, value in mapping.items():
@@ -149,12 +152,15 @@ def _unrooted(path: str) -> str:
 
 
 def _with_inputs_placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return `raw` with its table and its schema file relative to the current folder instead of the study's."""
-    placed, data = dict(raw), raw.get("data")
+    """Return `raw` with its table, schema and privacy ledger relative to the current folder instead of the study's."""
+    placed, data, protect = dict(raw), raw.get("data"), raw.get("protect")
     if isinstance(raw.get("schema"), str):
         placed["schema"] = _placed(raw["schema"], folder)
     if isinstance(data, dict) and isinstance(data.get("source"), str):
         placed["data"] = {**data, "source": _placed(data["source"], folder)}
+    dp = protect.get("dp") if isinstance(protect, dict) else None
+    if isinstance(protect, dict) and isinstance(dp, dict) and isinstance(dp.get("ledger"), str):
+        placed["protect"] = {**protect, "dp": {**dp, "ledger": _placed(dp["ledger"], folder)}}
     return placed
 
 

@@ -18,6 +18,8 @@ from synthclin.evaluation.score_names import (
 )
 from synthclin.evaluation.task_checks import check_task, has_treatment
 from synthclin.evaluation.tasks import PredictTask
+from synthclin.models import MODELS
+from synthclin.models.parameters import parameter_fields
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
@@ -33,6 +35,7 @@ def check_references(config: Config, where: str) -> None:
     """Refuse names of columns that the schema lacks, and gates that cannot be parsed."""
     schema = config.table_schema
     check_judging(config, where)
+    _check_promise(config, f"{where}: protect.dp")
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"
@@ -42,6 +45,19 @@ def check_references(config: Config, where: str) -> None:
         if cohort.rows > MOST_ROWS:
             raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or sample several times.")
         _check_cohort(cohort, schema, at)
+
+
+def _check_promise(config: Config, at: str) -> None:
+    """Refuse a promise of differential privacy that the model, or another block, cannot keep."""
+    if config.protect.dp is None:
+        return
+    family, parameters = config.model.type, config.model.parameters
+    if "dp" not in parameter_fields(MODELS[family]):
+        what = f"the family {family!r} has no training with differential privacy"
+        raise ConfigError(at, what, "Choose `model: {type: gan}`, or remove `dp`.")
+    if parameters.get("effort") == "thorough" or parameters.get("warmup") is False:
+        what = "a longer or adversarial training would learn the noise"
+        raise ConfigError(at, what, "Leave out `model.effort: thorough` and `model.warmup: false`.")
 
 
 def check_judging(config: Config | Judging, where: str) -> None:
