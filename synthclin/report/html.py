@@ -22,6 +22,7 @@ from synthclin.report.pages.gates_section import gates_section
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
+from synthclin.report.pages.promise_section import promise_section
 from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.statements import stated
@@ -75,6 +76,7 @@ def _sections(report: Findings) -> Iterator[Section | None]:
     data = SectionData.model_validate(report.sections)
     yield gates_section(report)
     yield joined(context_section(report), source_section(report, data))
+    yield None if data.promise is None else promise_section(data.promise, report.edition)
     yield privacy_section(report)
     yield joined(fidelity_section(report, data), detection_section(report))
     yield visits_section(report, data)

@@ -229,6 +229,7 @@ def score(
             },
             release=config.release,
             file=file,
+            promise=None if model.privacy_ is None else model.privacy_.summary(),
         )
 
 

@@ -32,6 +32,7 @@ from synthclin.evaluation.statuses import uncomputed
 from synthclin.language import speaking
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.editions.shareable_visits import shared_visits
+from synthclin.report.editions.synthetic_alone import with_synthetic_alone
 from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def shareable(report: F) -> F:
 
 def _shared(report: F) -> F:
     data = SectionData.model_validate(report.sections)
+    if data.promise is not None:
+        return with_synthetic_alone(report, data)
     facts = data.patients or report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
     published = Published(

@@ -282,7 +282,7 @@ def _stated(report: Findings, fact: KeyFact) -> KeyFact:
 def _dp_row(dp: str | None) -> DecisionRow:
     return DecisionRow(
         key="q-dp",
-        section="limits",
+        section="limits" if dp is None else "promise",
         group="privacy",
         question=tr("Is there a differential privacy guarantee?"),
         answer=tr("None was requested. This report itself is not differentially private.")

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from synthclin.evaluation.labels import Labels
+from synthclin.report.record.promise_data import PromiseFacts
 from synthclin.report.record.visit_data import VisitFacts
 
 __all__ = [
+    "AloneFacts",
     "CohortFacts",
     "Confirmed",
     "Correlation",
@@ -276,6 +278,15 @@ class SupportFacts(Open):
     """The strongest in training rows first."""
 
 
+class AloneFacts(Open):
+    """Figures of synthetic rows alone: their bins and levels follow from no real row, and `real` is null."""
+
+    marginals: list[Histogram]
+    """The distribution of each column."""
+    table_one: list[TableOneBlock]
+    """Table 1."""
+
+
 class SectionData(Open):
     """The `sections` of a report, as far as the page uses them."""
 
@@ -299,3 +310,7 @@ class SectionData(Open):
     """Effects of the rules."""
     support: SupportFacts = SupportFacts()
     """What the training rows support."""
+    promise: PromiseFacts | None = None
+    """The promise of a training with differential privacy; null without."""
+    alone: AloneFacts | None = None
+    """With such a promise, the figures of synthetic rows alone, which the shareable edition shows."""

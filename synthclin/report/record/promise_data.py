@@ -1,0 +1,92 @@
+"""Types of the section on differential privacy: the promise, its ledger and its audit."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+__all__ = ["AuditFacts", "LedgerLine", "PromiseFacts", "most_accurate", "most_found"]
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class LedgerLine(_Facts):
+    """One measurement or selection."""
+
+    what: StrictStr
+    """What was measured."""
+    rho: Positive
+    """Its cost in zero-concentrated differential privacy."""
+
+
+class AuditFacts(_Facts):
+    """An audit of the mechanism by canaries."""
+
+    bound: NotNegative
+    """The lower bound of epsilon that the audit proves, at 95 % confidence."""
+    most: NotNegative
+    """The largest bound that it could have proven."""
+    canaries: StrictInt
+    """How many canaries it used."""
+
+
+class PromiseFacts(_Facts):
+    """The promise of a training with differential privacy, and what was spent."""
+
+    epsilon: Positive
+    """Bound of the privacy loss."""
+    delta: Positive
+    """Probability with which the bound may fail."""
+    unit: Literal["patient"] = "patient"
+    """Whose rows are protected together."""
+    at_most: StrictInt
+    """Rows of one patient that are used at most."""
+    rho: Positive
+    """Budget in zero-concentrated differential privacy."""
+    spent: NotNegative
+    """What was spent of it."""
+    mechanism: Literal["aim", "mst"]
+    """How tables were selected."""
+    patients: StrictInt
+    """Number of patients: declared, or with noise."""
+    patients_declared: StrictBool
+    """Whether that number is declared."""
+    noise_share_columns: NotNegative
+    """Mean total variation that noise adds to the table of a column."""
+    noise_share_pairs: NotNegative
+    """Mean total variation that noise adds to the table of a pair."""
+    fitted_rows: StrictInt
+    """Rows of the graphical model that the network was fitted to."""
+    ledger: list[LedgerLine] = Field(default_factory=list)
+    """All measurements and selections."""
+    audit: AuditFacts | None = None
+    """The audit of the mechanism; null without one."""
+
+
+def most_found(epsilon: float, delta: float, fpr: float) -> float:
+    """Return the largest true positive rate of any membership attack at this false positive rate.
+
+    Source: Kairouz, Oh & Viswanath 2015, arXiv 1311.0776.
+
+    Example:
+        >>> round(most_found(1.0, 1e-5, 0.01), 3), round(most_found(5.0, 1e-5, 0.01), 3)
+        (0.027, 0.993)
+    """
+    return min(exp(epsilon) * fpr + delta, 1 - exp(-epsilon) * (1 - delta - fpr))
+
+
+def most_accurate(epsilon: float, delta: float) -> float:
+    """Return the largest accuracy of any membership attack on as many members as non-members.
+
+    Example:
+        >>> round(most_accurate(1.0, 1e-5), 3)
+        0.731
+    """
+    return 0.5 + (exp(epsilon) - 1 + 2 * delta) / (exp(epsilon) + 1) / 2
