@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
 
 from synthclin.dp.graphical_model import GraphicalModel
+from synthclin.dp.junction_tree import JunctionTree, junction_tree
+from synthclin.dp.ledger import require_rho
 from synthclin.dp.private_table import NoisyTable, PrivateTable
+from synthclin.errors import ConfigError
 
-__all__ = ["aim"]
+__all__ = ["aim", "require_one_way"]
+
+Pair = tuple[int, int]
+
+_MEASURE = 0.9  # the part of each round's cost that measures; the rest selects
+_ROUNDS = 16  # rounds per column, if no round is made more expensive
+_DEARER = 4  # by how much a round may cost more than the one before it
+_STEPS = 30  # of the fit between two rounds
 
 
 def aim(
@@ -20,13 +34,81 @@ def aim(
 ) -> tuple[GraphicalModel, list[NoisyTable]]:
     """Return a graphical model and the noisy tables that it was fitted to: the one-way tables, then the pairs.
 
+    Each round selects the pair whose expected counts by the model differ most from the exact ones, beyond what noise
+    would add, measures it and fits the model again. When a measured pair changes less than its noise, the next rounds
+    cost four times as much; the last one takes what is left.
+
     Arguments:
         table: the rows, of the same codes as the one-way tables.
-        one_way: the noisy one-way table of each column.
+        one_way: the noisy one-way table of each column, in their order.
         rho: what may be spent, of zCDP.
-        largest: the most cells of the model's junction tree.
-        on_round: called after each round with its number and the share of rho that is spent.
+        largest: the most cells of the model's junction tree. Pairs that would exceed it are no candidates.
+        on_round: called after each round with its number and the share of `rho` that is spent.
 
-    Source: McKenna et al. 2022, arXiv 2201.12677.
+    Source: McKenna et al. 2022, arXiv 2201.12677, with two-way tables alone.
+
+    Raises:
+        ConfigError: the ledger has less than `rho`, or the one-way tables do not fit.
     """
-    raise NotImplementedError
+    require_one_way(table, one_way)
+    rho = require_rho(rho, "dp: AIM")
+    sizes = table.cardinalities
+    model = GraphicalModel(sizes).fit(one_way)
+    measured = list(one_way)
+    pairs = list(combinations(range(len(sizes)), 2))
+    edges: list[Pair] = []
+    cost, spent, number = rho / (_ROUNDS * len(sizes)), 0.0, 0
+    while pairs and spent < rho * (1 - 1e-6):
+        left = rho - spent
+        if left < 2 * cost:
+            cost = left
+        trees = _Trees(model.tree, edges, largest)
+        candidates = [pair for pair in pairs if trees.fits(pair)]
+        if not candidates:
+            break
+        expected = model.pairs()
+        noise = math.sqrt(2 / math.pi) * table.at_most / math.sqrt(2 * _MEASURE * cost)  # E|noise| of a cell
+        penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
+        models = [expected[pair] for pair in candidates]
+        choice = table.select(
+            candidates, models, np.ones(len(candidates)), penalties, (1 - _MEASURE) * cost, "selection of a pair"
+        )
+        pair, before = candidates[choice], models[choice]
+        measured.append(table.measure(pair, _MEASURE * cost, "two-way table"))
+        spent += cost
+        number += 1
+        tree = trees.grown(pair)
+        edges = [*edges, pair] if pair not in edges else edges
+        model.fit(measured, iterations=_STEPS, tree=tree)
+        if np.abs(model.pairs()[pair] - before).sum() <= penalties[choice]:
+            cost *= _DEARER
+        if on_round is not None:
+            on_round(number, min(1.0, spent / rho))
+    return model.fit(measured, tree=model.tree), measured
+
+
+class _Trees:
+    """Junction trees of a model's pairs and one more, within a size."""
+
+    def __init__(self, tree: JunctionTree, edges: Sequence[Pair], largest: int) -> None:
+        self.tree, self.edges = tree, edges
+        self._left = largest - tree.cells
+
+    def fits(self, pair: Pair) -> bool:
+        return pair not in self.tree.growth or self.tree.growth[pair][0] <= self._left
+
+    def grown(self, pair: Pair) -> JunctionTree:
+        """Return the smaller of the tree that was grown and one made anew."""
+        sizes = self.tree.cardinalities
+        grown = junction_tree(sizes, self.tree.with_pair(pair))
+        return min(grown, junction_tree(sizes, [*self.edges, pair]), key=lambda tree: tree.cells)
+
+
+def require_one_way(table: PrivateTable, one_way: Sequence[NoisyTable]) -> None:
+    """Raise ConfigError unless there is a one-way table of each column, in their order and of the same codes."""
+    found = [(one.columns, one.values.shape) for one in one_way]
+    if found != [((j,), (size,)) for j, size in enumerate(table.cardinalities)]:
+        what = "there is not one noisy one-way table per column, in their order and of the same codes"
+        raise ConfigError(
+            "dp: one-way tables", what, "Measure each column, and merge tables and rows by the same maps."
+        )
