@@ -87,6 +87,14 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         return _card(edition, schema)
 
 
+def _origin(edition: Findings) -> str:
+    """Return from how many rows the table was made; of a model with differential privacy the declared or noisy one."""
+    if (promise := edition.promise) is not None:
+        return tr("about {n} patients; a synthetic row may equal one by chance", n=number(promise.patients, 0))
+    train = edition.provenance.get("rows", {}).get("train")
+    return tr("{n} training rows; a synthetic row may equal one by chance", n=number(train, 0))
+
+
 def _card(edition: Findings, schema: Schema) -> str:
     page, facts = decision(edition), edition.provenance
     made = facts.get("versions", {})
@@ -101,13 +109,7 @@ def _card(edition: Findings, schema: Schema) -> str:
                 seed=facts.get("seed", tr("not stated")),
             ).replace(" ,", ","),
         ),
-        (
-            tr("Made from"),
-            tr(
-                "{n} training rows; a synthetic row may equal one by chance",
-                n=number(facts.get("rows", {}).get("train"), 0),
-            ),
-        ),
+        (tr("Made from"), _origin(edition)),
         (tr("Differential privacy"), str(facts.get("dp") or tr("none stated"))),
     ]
     columns = [

@@ -18,6 +18,7 @@ from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json, validate
 from synthclin.language import Language, speaking, tr
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
+from synthclin.report.record.promise_data import PromiseFacts
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import interval, number
@@ -84,6 +85,17 @@ class Findings:
         return next((score for score in self.scores if score.name == name), None)
 
     @property
+    def promise(self) -> PromiseFacts | None:
+        """The promise of differential privacy of the model, or None."""
+        facts = self.sections.get("promise")
+        return None if facts is None else PromiseFacts.model_validate(facts)
+
+    @property
+    def is_of_synthetic_rows(self) -> bool:
+        """Whether this is the shareable edition of a model with differential privacy: no figure is of real rows."""
+        return self.edition == "shareable" and "promise" in self.sections
+
+    @property
     def passed(self) -> bool:
         """Whether every gate was met."""
         return not any(verdict.missed for verdict in self.verdicts)
@@ -114,6 +126,8 @@ class Findings:
             >>> Findings((), (), {}, {"rows": {"train": 60, "holdout": 20}}).notes
             ('No prediction or analysis task is declared: the report says nothing of utility.',)
         """
+        if self.is_of_synthetic_rows:
+            return ()
         holdout = self.provenance.get("rows", {}).get("holdout")
         tasks = any(score.name.startswith(("utility.", "inference.", "treatment.")) for score in self.scores)
         with speaking(self.language):

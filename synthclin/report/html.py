@@ -27,6 +27,7 @@ from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.statements import stated
 from synthclin.report.pages.subgroup_section import subgroups_section
+from synthclin.report.pages.synthetic_section import synthetic_section
 from synthclin.report.pages.visits_section import visits_section
 from synthclin.report.pages.words import edition_name, status_name
 from synthclin.report.record.seal import sealed, unsigned
@@ -74,6 +75,13 @@ def page(template: str, *, sheet: str = "", **context: object) -> str:
 def _sections(report: Findings) -> Iterator[Section | None]:
     """Yield the sections in the order of the page, None for an empty one."""
     data = SectionData.model_validate(report.sections)
+    if data.promise is not None and report.is_of_synthetic_rows:
+        yield gates_section(report)
+        yield promise_section(data.promise, report.edition)
+        yield synthetic_section(data)
+        yield joined(rules_section(report), cohorts_section(data.cohorts) if data.cohorts else None)
+        yield joined(limits_section(report), methods_section(report))
+        return
     yield gates_section(report)
     yield joined(context_section(report), source_section(report, data))
     yield None if data.promise is None else promise_section(data.promise, report.edition)

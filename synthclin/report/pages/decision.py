@@ -118,16 +118,14 @@ def _decision(report: Findings) -> Decision:
     facts = Provenance.model_validate(report.provenance)
     questions = answers(report.verdicts)
     statuses = [(answer.verdict.status, answer.clause) for answer in questions]
-    guarantee = _dp_row(facts.dp)
+    guarantee = _dp_row(facts.dp, covers_report=report.is_of_synthetic_rows)
     name = tr("Synthetic table") if facts.name is None else tr("{name}, synthetic version", name=plain(facts.name, 90))
     version = facts.versions.get("synthclin")
     tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
     return Decision(
         edition=report.edition,
-        banner=_banner(report.edition),
-        privacy=tr("Neither this report nor the data are differentially private.")
-        if facts.dp is None
-        else tr("This report is not differentially private."),
+        banner=_banner(report),
+        privacy=_privacy(report, facts.dp),
         title=sentence_case(name),
         sentence=sentence(statuses),
         open=_open(questions),
@@ -140,9 +138,20 @@ def _decision(report: Findings) -> Decision:
     )
 
 
-def _banner(edition: str) -> str:
+def _privacy(report: Findings, dp: str | None) -> str:
+    """Return whether the report and the data are differentially private."""
+    if dp is None:
+        return tr("Neither this report nor the data are differentially private.")
+    if report.is_of_synthetic_rows:
+        return tr("It has the guarantee of the synthetic rows.")
+    return tr("This report is not differentially private.")
+
+
+def _banner(report: Findings) -> str:
     """Return whom an edition is for, or how its figures are protected."""
-    if edition == "internal":
+    if report.is_of_synthetic_rows:
+        return tr("Holds no figure of real patients.")
+    if report.edition == "internal":
         return tr("Contains figures of real patients, for the custodian of the data.")
     return tr(
         "Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse, and one that "
@@ -279,15 +288,20 @@ def _stated(report: Findings, fact: KeyFact) -> KeyFact:
     return replace(fact, **parts)
 
 
-def _dp_row(dp: str | None) -> DecisionRow:
+def _dp_row(dp: str | None, *, covers_report: bool) -> DecisionRow:
+    guarantee = "" if dp is None else plain(dp, 120)
+    if dp is None:
+        answer = tr("None was requested. This report itself is not differentially private.")
+    elif covers_report:
+        answer = tr("{guarantee} It covers this report too.", guarantee=guarantee)
+    else:
+        answer = tr("{guarantee} This report itself is not differentially private.", guarantee=guarantee)
     return DecisionRow(
         key="q-dp",
         section="limits" if dp is None else "promise",
         group="privacy",
         question=tr("Is there a differential privacy guarantee?"),
-        answer=tr("None was requested. This report itself is not differentially private.")
-        if dp is None
-        else tr("{guarantee} This report itself is not differentially private.", guarantee=plain(dp, 120)),
+        answer=answer,
         status="NONE" if dp is None else "STATED",
         value=tr("none stated") if dp is None else tr("stated"),
         interval="",
@@ -310,6 +324,8 @@ def _meta(facts: Provenance, tool: str, patients: Mapping[str, int]) -> tuple[tu
         size = tr("{rows}, {n} columns judged", rows=size, n=number(facts.columns, 0))
     holdout = facts.rows.get("holdout")
     reference = tr("compared with {n} holdout rows", n=number(holdout, 0)) if holdout else tr("without holdout")
+    if set(facts.rows) == {"synthetic"}:
+        reference = tr("compared with no real row in this edition")
     if holdout and patients.get("holdout"):
         reference = tr("compared with {n} holdout patients", n=number(patients["holdout"], 0))
     seed = facts.seed if facts.seed is not None else facts.random_state

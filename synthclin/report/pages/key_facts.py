@@ -17,10 +17,12 @@ from synthclin.evaluation.score import details_of
 from synthclin.language import tr
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.pages.words import attack_name
-from synthclin.wording import interval, not_assessable, number, plain, shorten, typeset
+from synthclin.report.record.promise_data import most_accurate, most_found
+from synthclin.wording import interval, not_assessable, number, plain, share, shorten, typeset
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
+    from synthclin.report.record.promise_data import PromiseFacts
 
 __all__ = ["KeyFact", "key_facts"]
 
@@ -36,12 +38,39 @@ class KeyFact:
 
 
 def key_facts(report: Findings) -> tuple[KeyFact, ...]:
-    """Return the strongest attack, the proven privacy loss, the weakest subgroup or column, and the smallest leak."""
+    """Return the strongest attack, the proven privacy loss, the weakest subgroup or column, and the smallest leak.
+
+    Of a report on synthetic rows alone, what its guarantee means.
+    """
+    if report.is_of_synthetic_rows and report.promise is not None:
+        return _of_promise(report.promise)
     return (
         _strongest_attack(report),
         _epsilon(report),
         _weakest_group(report) or _weakest_column(report),
         _smallest_leak(report),
+    )
+
+
+def _of_promise(promise: PromiseFacts) -> tuple[KeyFact, ...]:
+    """Return what the guarantee allows an attacker, and how much of the tables is noise."""
+    accuracy = share(most_accurate(promise.epsilon, promise.delta), 0)
+    found = share(most_found(promise.epsilon, promise.delta, 0.01), 1)
+    pairs = share(min(promise.noise_share_pairs, 1.0), 0)
+    return (
+        KeyFact("guesses", tr("Right guesses on membership"), tr("at most {n}", n=accuracy), tr("chance is 50 %")),
+        KeyFact(
+            "found",
+            tr("Members identified"),
+            tr("at most {n}", n=found),
+            tr("where 1 % of others are called members"),
+        ),
+        KeyFact(
+            "noise",
+            tr("Noise in a pair of columns"),
+            tr("about {n}", n=pairs),
+            tr("expected total variation of a two-way table"),
+        ),
     )
 
 

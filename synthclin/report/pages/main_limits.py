@@ -78,6 +78,9 @@ def limits(report: Findings) -> tuple[Limit, ...]:
             tr("Another release needs a new run; risks add up."),
         ),
     )
+    if report.is_of_synthetic_rows:
+        text = tr("How close the rows are to real ones: no figure of real rows is covered by the guarantee.")
+        return (*found[: _MOST_LIMITS - 2], Limit(tr("Not shown here:"), text), *always)
     unmeasured = not_measured(report)
     if sentences := [*([f"{listed(unmeasured)}."] if unmeasured else []), *report.notes]:
         always = (Limit(tr("Not measured here:"), " ".join(sentences)), *always)

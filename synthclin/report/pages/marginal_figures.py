@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.fidelity.marginals import ColumnAgreement
     from synthclin.report.record.section_data import Histogram
 
-__all__ = ["distance_name", "marginals_figure"]
+__all__ = ["bin_names", "distance_name", "marginals_figure"]
 
 _FEW_PANELS = 12
 _MOST_LEVELS = 8
@@ -163,7 +163,8 @@ def _moment(text: str) -> str:
     return plain(text[:10], 10)
 
 
-def _panel_table(panel: Histogram) -> DataTable:
+def bin_names(panel: Histogram) -> list[str]:
+    """Return the name of each bin or level of a histogram."""
     if panel.kind == "line":
         edges = [plain(edge, 19) if isinstance(edge, str) else significant(edge) for edge in panel.edges]
         names = [tr("all values")] if not edges else [tr("below {edge}", edge=edges[0])]
@@ -171,6 +172,11 @@ def _panel_table(panel: Histogram) -> DataTable:
         names += [tr("{edge} and above", edge=edges[-1])] if edges else []
     else:
         names = [level_name(panel.column, label, 60) for label in panel.labels]
+    return names
+
+
+def _panel_table(panel: Histogram) -> DataTable:
+    names = bin_names(panel)
     rows = [Row(n, (count(a), number(b, 0))) for n, a, b in zip(names, panel.real, panel.synthetic, strict=True)]
     rows.append(Row(tr("missing"), (count(panel.missing.real), number(panel.missing.synthetic, 0))))
     return DataTable(
