@@ -19,12 +19,16 @@ from synthclin.study import manifest
 from synthclin.wording import interval, number, plain, share
 
 if TYPE_CHECKING:
+    from synthclin.dp.record import PrivacyRecord
     from synthclin.evaluation.gates import Verdict
     from synthclin.models import Synthesizer
 
-__all__ = ["CARD", "Shared", "export"]
+__all__ = ["CARD", "ENOUGH", "Shared", "export"]
 
 CARD = "MODEL_CARD.md"
+ENOUGH = 3.0
+"""The largest epsilon whose guarantee alone lets a model be shared: no attacker guesses right more often than 95 %."""
+
 _MODEL = "model"
 _LONGEST_REASON = 2_000
 _UNKNOWN = "not assessable"
@@ -44,6 +48,9 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
 
     The copy holds only what sampling needs. The seed is removed, because an attacker who knows all patients but one
     could repeat the training to infer that one, and so are facts about the training.
+
+    A model with differential privacy and an epsilon of at most `ENOUGH` is shared by its guarantee. The attack does not
+    decide then, and the card has no figure of real rows: both would disclose what the guarantee protects.
 
     Arguments:
         source: a run folder, or the model folder inside one; the run holds the result of the attack.
@@ -74,17 +81,18 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
     if attack is None:
         remedy = "Run the study again with this version, which attacks every model that it trains."
         raise ConfigError(str(run), "the model of this run was never attacked", remedy)
-    verdict = _judged(attack)
-    if verdict.status != "PASS" and reason is None:
+    verdict, model = _judged(attack), load(run / _MODEL)
+    guaranteed = model.privacy_ is not None and model.privacy_.promise.epsilon <= ENOUGH
+    if verdict.status != "PASS" and reason is None and not guaranteed:
         what = f"the attack on the model is {verdict.status}: {_found(attack)}, limit {MODEL_GATE.limit:.2f}"
         remedy = "Share the synthetic table instead, or add --override with the reason why the model may be shared."
         raise GateError(MODEL_GATE.score, what, remedy)
-    model = load(run / _MODEL)
     model.random_state, model.training_ = 0, {}
-    overridden = verdict.status != "PASS"
+    overridden = verdict.status != "PASS" and not guaranteed
     with staged_folder(output, overwrite=overwrite) as folder:
         write(model.parts(), folder)
-        write_atomic(folder / CARD, _card(model, record, verdict, reason if overridden else None))
+        attacks = "" if guaranteed else _attacks(record, verdict, reason if overridden else None)
+        write_atomic(folder / CARD, _card(model, record, attacks))
     return Shared(path_of(output), verdict, overridden)
 
 
@@ -125,7 +133,8 @@ def _found(attack: manifest.ModelAttack) -> str:
     return f"AUC {number(attack.value)} ({interval(attack.low, attack.high)})"
 
 
-def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reason: str | None) -> str:
+def _attacks(record: manifest.Manifest, verdict: Verdict, reason: str | None) -> str:
+    """Return the part of the card on the attacks and their verdict."""
     rows = [
         ["Attack", "AUC (95 % interval)", "TPR at 1 % FPR", "TPR at 10 % FPR", "AUC of top-decile outliers"],
         ["---"] * 5,
@@ -146,6 +155,48 @@ def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reaso
         if reason is None
         else "\nThe model is shared all the same. The reason given:\n\n" + f"    {plain(reason, _LONGEST_REASON)}\n"
     )
+    return f"""## Membership inference attacks
+
+{table}
+
+An AUC of 0.5 is chance. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} at the upper end of its interval
+({MODEL_GATE.source}). Verdict: **{verdict.status}**. {verdict.reason}
+{override}"""
+
+
+def _promise(record: PrivacyRecord) -> str:
+    """Return the part of the card on differential privacy."""
+    promise = record.promise
+    return f"""## Differential privacy
+
+Epsilon {promise.epsilon:g}, delta {promise.delta:g}. Unit: all rows of one patient, of which at most {promise.at_most}
+are used; tables that differ in one patient are neighbours. Budget: rho {record.ledger.rho:.5g} of zero-concentrated
+differential privacy, {len(record.ledger.entries)} measurements and selections ({record.mechanism.upper()}), listed with
+the noisy tables in `privacy.json`. Whatever is sampled from the model has the same guarantee, and so has this card:
+no figure in it is of real rows. Declared ranges, levels and rules are taken as public.
+"""
+
+
+def _card(model: Synthesizer, record: manifest.Manifest, attacks: str) -> str:
+    private = model.privacy_
+    # The exact number of rows is a figure of real rows.
+    data = (
+        f"{record.rows.get('train', 0):,} training rows, {record.rows.get('holdout', 0):,} holdout rows"
+        if private is None
+        else f"about {private.patients:,} patients"
+    )
+    protected = (
+        f"levels of fewer than {model.rare_category} patients are merged, {model.trim_extremes} extremes too"
+        if private is None
+        else "by differential privacy"
+    )
+    guarantee = "" if private is None else _promise(private)
+    parts = "\n".join(part for part in (guarantee, attacks) if part)
+    evidence = (
+        "The attacks above are those that were run. Stronger attacks exist; the verdict is no evidence against them."
+        if attacks
+        else "The guarantee holds for this model and its tables. Another model of the same patients adds its epsilon."
+    )
     return f"""# Model card: {record.name}
 
 A generator of synthetic patients, exported by synthclin {VERSION}.
@@ -156,20 +207,14 @@ for its recipients. Synthetic output alone does not justify such a decision.
 | | |
 | --- | --- |
 | Family | `{model.family}` |
-| Data | {record.rows.get("train", 0):,} training rows, {record.rows.get("holdout", 0):,} holdout rows |
-| Protected | levels of fewer than {model.rare_category} patients are merged, {model.trim_extremes} extremes too |
-| Differential privacy | none |
+| Data | {data} |
+| Protected | {protected} |
+| Differential privacy | {"none" if private is None else f"epsilon {private.promise.epsilon:g}"} |
 
-## Membership inference attacks
-
-{table}
-
-An AUC of 0.5 is chance. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} at the upper end of its interval
-({MODEL_GATE.source}). Verdict: **{verdict.status}**. {verdict.reason}
-{override}
+{parts}
 ## Limits
 
-- The attacks above are those that were run. Stronger attacks exist; the verdict is no evidence against them.
+- {evidence}
 - A model discloses more about its training patients than a table sampled from it. Where a table is enough, share it.
 - Every further release about the same patients adds to the disclosure risk.
 - `schema.yaml` and `encoder.json` hold column names, declared categories and ranges.
