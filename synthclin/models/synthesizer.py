@@ -302,7 +302,7 @@ class Synthesizer(Imputing):
 
         A shadow model of an attack: Shokri et al. 2017, arXiv 1610.05820.
         """
-        parameters = self.get_params(deep=False) | {"random_state": random_state}
+        parameters = {"schema": self.schema, **self._parameters(), "random_state": random_state}
         if "effort" in parameters:
             parameters["effort"] = "quick"
         return type(self)(**parameters)
