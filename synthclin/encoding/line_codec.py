@@ -136,8 +136,8 @@ class LineCodec:
         return self.probes.cut(self.cells.code[cell], places)
 
     def encode(self, column: pd.Series) -> tuple[Ints, Floats32]:
-        """Return (rows,) codes and offsets; a value outside all codes goes to the nearest."""
-        position = self.axis.positions(column)
+        """Return (rows,) codes and offsets; a value outside the range or all codes goes to the nearest."""
+        position = np.clip(self.axis.positions(column), self.axis.low, self.axis.high)
         codes = np.full(len(position), self.state.commonest, dtype=np.int64)
         offsets = np.zeros(len(position), dtype=np.float32)
         known = np.isfinite(position)
