@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import combinations
 
+import numpy as np
+
+from synthclin.dp.aim import require_one_way
 from synthclin.dp.graphical_model import GraphicalModel
+from synthclin.dp.ledger import require_rho
 from synthclin.dp.private_table import NoisyTable, PrivateTable
 
 __all__ = ["mst"]
@@ -13,6 +19,36 @@ __all__ = ["mst"]
 def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple[GraphicalModel, list[NoisyTable]]:
     """Return a graphical model and the noisy tables that it was fitted to: the one-way tables, then the pairs.
 
+    Pairs join the columns to one tree, strongest relations first: each is chosen by its distance from independence,
+    beyond what noise would add. Half of the cost selects the pairs, half measures them.
+
+    Arguments:
+        table: the rows, of the same codes as the one-way tables.
+        one_way: the noisy one-way table of each column, in their order.
+        rho: what may be spent, of zCDP.
+
     Source: McKenna, Miklau and Sheldon 2021, arXiv 2108.04978.
+
+    Raises:
+        ConfigError: the ledger has less than `rho`, or the one-way tables do not fit.
     """
-    raise NotImplementedError
+    require_one_way(table, one_way)
+    rho = require_rho(rho, "dp: MST")
+    sizes = table.cardinalities
+    model, measured = GraphicalModel(sizes).fit(one_way), list(one_way)
+    if len(sizes) == 1:
+        return model, measured
+    expected = model.pairs()
+    share = rho / 2 / (len(sizes) - 1)
+    noise = math.sqrt(2 / math.pi) * table.at_most / math.sqrt(2 * share)  # E|noise| of a cell
+    component = list(range(len(sizes)))
+    tree: list[tuple[int, int]] = []
+    while len(tree) < len(sizes) - 1:
+        candidates = [(a, b) for a, b in combinations(range(len(sizes)), 2) if component[a] != component[b]]
+        models = [expected[pair] for pair in candidates]
+        penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
+        a, b = candidates[table.select(candidates, models, np.ones(len(models)), penalties, share, "edge of the tree")]
+        tree.append((a, b))
+        component = [component[a] if one == component[b] else one for one in component]
+    measured += [table.measure(pair, share, "two-way table") for pair in tree]
+    return model.fit(measured), measured

@@ -12,7 +12,7 @@ from synthclin.io.documents.text import MAX_DEPTH, plain, read_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["dump_json", "read_json"]
+__all__ = ["dump_json", "load_json", "read_json"]
 
 _BYTES = 64 * 2**20
 _REMEDY = "Write the file again."
@@ -30,19 +30,36 @@ def read_json(path: str | Path, error: type[SynthclinError] = ConfigError, *, mo
         SynthclinError: of class `error`, when the file cannot be read, is larger, not UTF-8, nested deeper
             than 32 levels, holds NaN, Infinity or a number beyond float64, or has a key twice.
     """
-    text = read_text(path, most, error)
+    return load_json(read_text(path, most, error), str(path), error)
+
+
+def load_json(text: str, where: str, error: type[SynthclinError] = ConfigError) -> Any:  # noqa: ANN401
+    """Return the value that a JSON text holds, as strictly as `read_json`.
+
+    Arguments:
+        text: the document.
+        where: the name of its place in errors.
+        error: the class of error to raise.
+
+    Raises:
+        SynthclinError: of class `error`, as of `read_json`.
+
+    Example:
+        >>> load_json('{"rho": 0.5}', "line 1")
+        {'rho': 0.5}
+    """
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as problem:
-        raise error(f"{path}: line {problem.lineno}", "not JSON", _REMEDY) from None
+        raise error(f"{where}: line {problem.lineno}", "not JSON", _REMEDY) from None
     except RecursionError:
-        raise error(str(path), f"nested deeper than {MAX_DEPTH} levels", _REMEDY) from None
+        raise error(where, f"nested deeper than {MAX_DEPTH} levels", _REMEDY) from None
     except _RefusedError as problem:
-        raise error(str(path), str(problem), _REMEDY) from None
+        raise error(where, str(problem), _REMEDY) from None
     except ValueError:
-        raise error(str(path), "holds a number with too many digits", _REMEDY) from None
+        raise error(where, "holds a number with too many digits", _REMEDY) from None
     if _deeper_than(value, MAX_DEPTH):
-        raise error(str(path), f"nested deeper than {MAX_DEPTH} levels", _REMEDY)
+        raise error(where, f"nested deeper than {MAX_DEPTH} levels", _REMEDY)
     return value
 
 
