@@ -61,6 +61,8 @@ FITTED_ROWS = 50_000
 MERGED_BINS = 16
 """About how many bins a range has after fine ones are merged."""
 
+_PURPOSE = "generative model"
+
 _BOUGHT, _TRAINING = "private rows", "training"  # parts of a checkpoint
 
 _COUNT = 0.01
@@ -220,7 +222,9 @@ def resumable_private_rows(
         return private_rows(table, schema, promise, quick=quick, random_state=random_state), None, None
     refuse_useless(schema, promise)
     digest = hashlib.sha256(pd.util.hash_pandas_object(readable_cells(table, schema)).to_numpy().tobytes()).digest()
-    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_BOUGHT, _TRAINING))
+    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_PURPOSE = "generative model"
+
+_BOUGHT, _TRAINING))
     saved = parts[_BOUGHT].open({})
     if saved is None:
         rows = private_rows(table, schema, promise, quick=quick, random_state=random_state)
@@ -246,7 +250,7 @@ def _ledger(promise: DifferentialPrivacy, budget: Budget) -> Ledger:
     """Return the ledger of a fit; the ledger file is charged the whole budget before anything is measured."""
     if promise.ledger is not None:
         total = Budget(promise.total_epsilon or promise.epsilon, promise.delta)
-        LedgerFile(promise.ledger, total).spend(budget.rho, f"fit with epsilon {promise.epsilon:g}")
+        LedgerFile(promise.ledger, total).spend(budget.rho, f"fit with epsilon {promise.epsilon:g}", _PURPOSE)
     return Ledger(budget.rho)
 
 
