@@ -222,9 +222,7 @@ def resumable_private_rows(
         return private_rows(table, schema, promise, quick=quick, random_state=random_state), None, None
     refuse_useless(schema, promise)
     digest = hashlib.sha256(pd.util.hash_pandas_object(readable_cells(table, schema)).to_numpy().tobytes()).digest()
-    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_PURPOSE = "generative model"
-
-_BOUGHT, _TRAINING))
+    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_BOUGHT, _TRAINING))
     saved = parts[_BOUGHT].open({})
     if saved is None:
         rows = private_rows(table, schema, promise, quick=quick, random_state=random_state)
