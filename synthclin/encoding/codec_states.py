@@ -127,12 +127,12 @@ class LineState(_Kept):
 
     kind: Literal["line"] = "line"
     point_masses: Annotated[tuple[Position, ...], Field(max_length=100_000, strict=False)] = ()
-    edges: Annotated[tuple[Position, ...], Field(max_length=128, strict=False)] = ()
+    edges: Annotated[tuple[Position, ...], Field(max_length=256, strict=False)] = ()
     lower: Tail | None = None
     upper: Tail | None = None
     joined: bool = False
-    merged: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=128, strict=False)] = ()
-    shares: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=129, strict=False)] = ()
+    merged: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=256, strict=False)] = ()
+    shares: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=257, strict=False)] = ()
     heaps: Annotated[tuple[Heap, ...], Field(max_length=100_000, strict=False)] = ()
     rounding: Annotated[tuple[Annotated[float, Field(gt=1e-6, lt=1e6)], ...], Field(max_length=60, strict=False)] = ()
     grids: Annotated[tuple[Grid, ...], Field(max_length=6, strict=False)] = ()

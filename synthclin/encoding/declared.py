@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FINE_BINS", "declared_codec", "declared_encoder", "merged_codec", "merged_encoder", "refuse_undeclared"]
 
-FINE_BINS = 64
-"""Bins of a range at most, before they are merged."""
+FINE_BINS = 128
+"""Bins of a range at most, before they are merged: one per value where there are so few, else half of equal width and
+half of equal ratio, because many clinical measurements have a long upper tail."""
 
 
 def refuse_undeclared(schema: Schema) -> None:
@@ -89,7 +90,7 @@ def declared_encoder(schema: Schema) -> TableEncoder:
         >>> from synthclin.schema import Schema
         >>> columns = {"age": {"type": "integer", "range": [0, 127]}, "old": {"type": "boolean", "missing": "allowed"}}
         >>> declared_encoder(Schema.model_validate({"columns": columns})).layout.cardinalities
-        (64, 3)
+        (128, 3)
     """
     refuse_undeclared(schema)
     return TableEncoder(schema, {name: declared_codec(schema.columns[name]) for name in schema.modelled})
@@ -135,16 +136,20 @@ def _clock_step(column: OnALine) -> int:
 
 
 def _edges(axis: Axis, point_masses: Floats, *, logarithmic: bool) -> Floats:
-    """Return the edges of fine bins, between lattice points, each around a value that is no point mass."""
+    """Return the edges of fine bins, between lattice points, each around a value that is no point mass.
+
+    Without a look at the rows, bins of equal width serve some columns and bins of equal ratio others; both are measured.
+    """
     count = axis.high - axis.low + 1
     if count <= FINE_BINS:
         edges = np.arange(axis.low, axis.high + 2) - 0.5
-    elif logarithmic:
-        first = max(axis.low, 1.0)
-        edges = np.floor(np.geomspace(first, axis.high + 1, FINE_BINS + (first == axis.low))) - 0.5
-        edges = np.concatenate([[axis.low - 0.5], edges, [axis.high + 0.5]])
     else:
-        edges = np.floor(np.linspace(axis.low, axis.high + 1, FINE_BINS + 1)) - 0.5
+        first = max(axis.low, 1.0)
+        ratios = np.geomspace(first, axis.high + 1, FINE_BINS // 2) if axis.high >= first else np.empty(0)
+        equal = np.linspace(axis.low, axis.high + 1, FINE_BINS // 2 + 1)
+        if logarithmic:
+            equal = equal[[0, -1]]
+        edges = np.floor(np.concatenate([equal, ratios])) - 0.5
     edges = np.unique(np.clip(edges, axis.low - 0.5, axis.high + 0.5))
     inside = point_masses[point_masses % 1 == 0]
     taken = np.histogram(inside, edges)[0] if len(edges) > 1 else np.zeros(0)

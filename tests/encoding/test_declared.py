@@ -80,10 +80,10 @@ def test_codes_of_a_row_do_not_depend_on_other_rows():
     assert found["came"] == 0
 
 
-def test_a_range_has_at_most_64_bins_and_each_spike_a_code():
+def test_a_range_has_at_most_128_bins_and_each_spike_a_code():
     sizes = dict(zip(ENCODER.layout.names, ENCODER.layout.cardinalities, strict=True))
     assert sizes["age"] == FINE_BINS
-    assert sizes["hours"] == FINE_BINS + 2
+    assert sizes["hours"] == 98 + 1 + 1  # values, a spike, missing
     assert (sizes["few"], sizes["one"], sizes["sex"], sizes["died"], sizes["nyha"]) == (4, 1, 3, 2, 3)
     assert all(size <= FINE_BINS + 3 for size in sizes.values())
 
@@ -122,10 +122,10 @@ def test_inside_a_merged_bin_the_counts_decide():
 
 
 def test_the_merged_encoder_survives_its_file_and_a_forged_one_is_refused():
-    encoder, _ = merged_encoder(ENCODER, {"age": (np.arange(64) // 8, np.ones(64))})
+    encoder, _ = merged_encoder(ENCODER, {"age": (np.arange(128) // 8, np.ones(128))})
     data = json.loads(json.dumps(encoder.to_dict()))
     assert TableEncoder.from_dict(data, SCHEMA).to_dict() == encoder.to_dict()
-    for key, value in {"merged": [64, 1], "shares": [0.5] * 64}.items():
+    for key, value in {"merged": [128, 1], "shares": [0.5] * 128}.items():
         forged = json.loads(json.dumps(data))
         forged["columns"]["age"][key] = value
         with pytest.raises(ModelFormatError, match=r"columns\.age"):
