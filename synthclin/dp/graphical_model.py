@@ -18,7 +18,7 @@ from synthclin.errors import ConfigError
 __all__ = ["GraphicalModel"]
 
 _LARGEST = 10_000_000  # cells of a table that is asked for
-_SHRINKAGE = 1 / 8  # the ridge on a potential, as a share of the noise of its cell
+_SHRINKAGE = 1 / 4  # the ridge on a potential, as a share of the noise of its cell
 
 Pair = tuple[int, int]
 _Part = tuple[np.ndarray, tuple[int, ...]]  # a table and its columns

@@ -47,8 +47,9 @@ class LedgerFile:
     """Append-only file of the fits to one real table, under a total (epsilon, delta) for all of them.
 
     Each fit enters its whole cost before it measures. The file has one JSON object a line: the total, then an entry per
-    fit. Every line has a checksum of all before it, so a line that was changed or taken out is noticed; the file
-    protects against mistakes, not against an owner who wants to deceive. No cell of a table is in it.
+    fit. Every line has a checksum of itself and all before it, so a line that was changed is noticed, and one that was
+    taken out unless it was the last. The file protects against mistakes, not against an owner who wants to deceive. No
+    cell of a table is in it.
 
     Arguments:
         path: the file; it is made by the first entry.
@@ -116,8 +117,8 @@ class LedgerFile:
         delta = self.total.delta
         costs, most = epsilon_of(rho, delta), math.floor(1000 * epsilon_of(left, delta)) / 1000
         what = (
-            f"the fit costs epsilon {costs:.3f}, and the earlier fits leave epsilon {most:.3f} of {self.total.epsilon:g}"
-            f" (at delta {delta:g})"
+            f"the fit costs epsilon {costs:.3f}, and the earlier fits leave epsilon {most:.3f}"
+            f" of {self.total.epsilon:g} (at delta {delta:g})"
         )
         remedy = "Sample more rows from the model of an earlier fit, which costs nothing"
         return ConfigError(str(self.path), what, remedy + (f", or set epsilon to {most:g}." if most else "."))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,35 +70,33 @@ class Propagation:
         Arguments:
             potentials: one array per table, in log space.
         """
-        parents = self.tree.parents
-        log_z = 0.0
-        beliefs: list[np.ndarray] = []
+        logs: list[np.ndarray] = []
         for shape, factors in zip(self._shapes, self._factors, strict=True):
             log = np.zeros(shape)
             for t, place in factors:
                 log += potentials[t].reshape(place)
-            top = float(log.max())
-            log -= top
-            log_z += top
-            beliefs.append(np.exp(log, out=log))
-        messages: list[np.ndarray] = [_ONE] * len(beliefs)
-        for i in range(len(beliefs) - 1, -1, -1):
-            if (parent := parents[i]) >= 0:
-                message = beliefs[i].sum(axis=self._up[i].axes)
-                messages[i] = message
-                top = float(message.max())
-                log_z += math.log(top)
-                beliefs[parent] *= (message / top).reshape(self._in_parent[i].shape)
-        for i, parent in enumerate(parents):
-            if parent >= 0:
-                whole = beliefs[parent].sum(axis=self._in_parent[i].axes)
-                # A separator cell without mass has none below it either.
-                ratio = np.divide(whole, messages[i], out=np.zeros_like(whole), where=messages[i] > 0)
-                beliefs[i] *= ratio.reshape(self._up[i].shape)
+            logs.append(log)
+        # From the leaves to the roots: each clique's mass by cell of its separator, relative to the largest cell there,
+        # so that sums are at least 1 and nothing underflows, whatever the potentials.
+        log_z = 0.0
+        sums: list[np.ndarray] = [_ONE] * len(logs)
+        for i in range(len(logs) - 1, -1, -1):
+            top = logs[i].max(axis=self._up[i].axes, keepdims=True)
+            logs[i] -= top
+            np.exp(logs[i], out=logs[i])
+            sums[i] = logs[i].sum(axis=self._up[i].axes, keepdims=True)
+            message = top + np.log(sums[i])
+            if (parent := self.tree.parents[i]) >= 0:
+                logs[parent] += message.reshape(self._in_parent[i].shape)
             else:
-                total = float(beliefs[i].sum())
-                beliefs[i] /= total
-                log_z += math.log(total)
+                log_z += float(message.sum())  # of a single cell
+        beliefs = logs
+        for i, parent in enumerate(self.tree.parents):
+            if parent >= 0:
+                entered = beliefs[parent].sum(axis=self._in_parent[i].axes).reshape(sums[i].shape)
+                beliefs[i] *= entered / sums[i]
+            else:
+                beliefs[i] /= sums[i]
         return log_z, beliefs
 
     def marginals(self, beliefs: Sequence[np.ndarray]) -> list[np.ndarray]:
