@@ -8,6 +8,7 @@ nothing more (post-processing).
 from __future__ import annotations
 
 import hashlib
+import secrets
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -167,7 +168,8 @@ def private_rows(
     names, sizes = encoder.layout.names, _sizes(encoder)
     budget = Budget(promise.epsilon, promise.delta)
     cells = readable_cells(table, schema)
-    cells = shifted(cells, schema, numpy_generator(random_state, "shift"))
+    # With a seed, one patient more would change the shifts of others.
+    cells = shifted(cells, schema, numpy_generator(secrets.randbits(62), "shift"))
     ledger = _ledger(promise, budget)
     rows = PrivateTable(
         encoder.encode(cells).codes.numpy(),

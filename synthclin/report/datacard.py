@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["croissant", "data_card"]
 
+_WEAKEST = {"column", "subgroup"}  # key facts on whom the table suits worst
 _FORMATS = {"csv": "text/csv", "parquet": "application/x-parquet"}
 _TYPES = {
     "number": "sc:Float",
@@ -171,7 +172,8 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
     page = decision(edition)
     name = str(edition.provenance.get("name") or tr("synthetic table"))
     release = edition.release
-    strongest, proven, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
+    facts = {fact.key: f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts}
+    weakest = [text for key, text in facts.items() if key in _WEAKEST]
     document = {
         "@context": _CONTEXT | {"@language": language()},
         "@type": "sc:Dataset",
@@ -206,11 +208,9 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
         + [tr("May not be used for: {text}", text=text) for text in may_not(edition)],
         "rai:dataLimitations": [
             *(f"{limit.headline} {limit.text}" for limit in page.limits),
-            strongest,
-            proven,
-            smallest,
+            *(text for key, text in facts.items() if key not in _WEAKEST),
         ],
-        "rai:dataBiases": [weakest],
+        "rai:dataBiases": weakest or None,
         "rai:personalSensitiveInformation": _personal(),
         "rai:dataReleaseMaintenancePlan": tr("Retention: {retention}", retention=release.retention)
         if release.retention

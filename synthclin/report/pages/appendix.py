@@ -173,7 +173,7 @@ def limits_section(report: Findings) -> Section:
     """Return the limits of this report and the excluded uses of the table."""
     unmeasured = listed(not_measured(report)) or tr("nothing that this version can measure")
     if report.is_of_synthetic_rows:
-        unmeasured = tr("whatever compares synthetic rows with real ones, which this edition does not show")
+        unmeasured = tr("similarity to real rows, which this edition does not show")
     rows = [
         Row(tr("Not measured"), (f"{sentence_case(unmeasured)}.",)),
         Row(

@@ -143,14 +143,14 @@ def _privacy(report: Findings, dp: str | None) -> str:
     if dp is None:
         return tr("Neither this report nor the data are differentially private.")
     if report.is_of_synthetic_rows:
-        return tr("It has the guarantee of the synthetic rows.")
+        return tr("The differential privacy of the data covers this report too.")
     return tr("This report is not differentially private.")
 
 
 def _banner(report: Findings) -> str:
     """Return whom an edition is for, or how its figures are protected."""
     if report.is_of_synthetic_rows:
-        return tr("Holds no figure of real patients.")
+        return tr("Contains no figure of real patients.")
     if report.edition == "internal":
         return tr("Contains figures of real patients, for the custodian of the data.")
     return tr(

@@ -63,7 +63,7 @@ def _of_promise(promise: PromiseFacts) -> tuple[KeyFact, ...]:
             "found",
             tr("Members identified"),
             tr("at most {n}", n=found),
-            tr("where 1 % of others are called members"),
+            tr("at a false positive rate of 1 %"),
         ),
         KeyFact(
             "noise",

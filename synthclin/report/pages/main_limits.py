@@ -79,7 +79,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         ),
     )
     if report.is_of_synthetic_rows:
-        text = tr("How close the rows are to real ones: no figure of real rows is covered by the guarantee.")
+        text = tr("Similarity to the real rows, because the guarantee covers no figure of real rows.")
         return (*found[: _MOST_LIMITS - 2], Limit(tr("Not shown here:"), text), *always)
     unmeasured = not_measured(report)
     if sentences := [*([f"{listed(unmeasured)}."] if unmeasured else []), *report.notes]:

@@ -1,4 +1,4 @@
-"""The section on differential privacy: the promise in words, what it does not cover, the ledger and the audit."""
+"""The section on differential privacy: the guarantee in words, what it does not cover, the ledger and the audit."""
 
 from __future__ import annotations
 
@@ -20,34 +20,39 @@ def guarantee_sentence(facts: PromiseFacts) -> str:
     """Return the guarantee in a sentence, for page one."""
     return tr(
         "Epsilon {epsilon}, delta {delta}, for all rows of one patient (at most {n}).",
-        epsilon=significant(facts.epsilon),
-        delta=f"{facts.delta:.0e}",
+        epsilon=_exact(facts.epsilon),
+        delta=_exact(facts.delta),
         n=facts.at_most,
     )
 
 
+def _exact(value: float) -> str:
+    """Return epsilon or delta without rounding, such as ``2.5`` and ``1e-06``."""
+    return f"{value:.15g}"
+
+
 def promise_section(facts: PromiseFacts, edition: str) -> Section:
-    """Return the promise, epsilon in words, the ledger and the audit."""
+    """Return the guarantee, epsilon in words, the ledger and the audit."""
     covered = (
         tr(
-            "The synthetic table and the model file have this guarantee. The scores of this report compare real rows: "
-            "they are not covered by it, and this edition stays with the custodian."
+            "The guarantee covers the synthetic table and the model file. It does not cover this edition, whose scores "
+            "are computed from real rows: keep it with the custodian of the data."
         )
         if edition == "internal"
         else tr(
-            "The synthetic table and the model file have this guarantee. This edition holds no figure of real rows: "
-            "the promise, its ledger, and figures of synthetic rows, which are covered too."
+            "The guarantee covers the synthetic table, the model file and this edition, which shows the guarantee, its "
+            "ledger and figures of synthetic rows, and no figure of real rows."
         )
     )
     lead = tr(
-        "Whatever a recipient knows, what is released changes the probability of any event by a factor of at most "
-        "{factor} if one patient is left out, but for a probability of {delta}.",
+        "Leaving out any one patient changes the probability of any released result by a factor of at most {factor}, "
+        "plus {delta}. This holds whatever else a recipient knows.",
         factor=significant(exp(facts.epsilon)),
-        delta=f"{facts.delta:.0e}",
+        delta=_exact(facts.delta),
     )
     figures = (_promise(facts), _in_words(facts), _ledger(facts), _audit(facts))
     return Section(
-        "promise", tr("What does differential privacy promise?"), tr("Guarantee"), None, (lead, covered), figures
+        "promise", tr("What does differential privacy guarantee?"), tr("Guarantee"), None, (lead, covered), figures
     )
 
 
@@ -62,33 +67,34 @@ def _promise(facts: PromiseFacts) -> Figure:
         else tr("{n}, counted with noise", n=number(facts.patients, 0))
     )
     noise = tr(
-        "{columns} of a table of one column, {pairs} of a table of two",
+        "{columns} of the table of one column, {pairs} of the table of a pair (expected total variation)",
         columns=share(min(facts.noise_share_columns, 1.0), 1),
         pairs=share(min(facts.noise_share_pairs, 1.0), 0),
     )
+    training = tr("on {n} rows sampled from the noisy tables", n=number(facts.fitted_rows, 0))
     rows = (
-        Row(tr("Epsilon"), (significant(facts.epsilon),)),
-        Row(tr("Delta"), (f"{facts.delta:.0e}",)),
+        Row(tr("Epsilon"), (_exact(facts.epsilon),)),
+        Row(tr("Delta"), (_exact(facts.delta),)),
         Row(tr("Unit"), (tr("one patient: all rows of one patient are added or removed together"),)),
         Row(tr("Rows of one patient"), (tr("at most {n}; others are left out at random", n=facts.at_most),)),
         Row(tr("Patients"), (patients,)),
         Row(tr("Mechanism"), (mechanism,)),
-        Row(tr("Rows that the generator was fitted to"), (number(facts.fitted_rows, 0),)),
+        Row(tr("Training of the network"), (training,)),
         Row(tr("Expected noise"), (noise,)),
         Row(tr("Declared before any row was read"), (tr("ranges, precision, levels, missing cells and rules"),)),
         Row(
             tr("Not covered"),
             (
                 tr(
-                    "scores of real rows, the time that the training took, and selection scores' rounding beyond the "
-                    "margin that is added; the declarations themselves"
+                    "scores of real rows and every other figure of the internal edition; how long the run took and "
+                    "whether it failed; the declarations, which count as public"
                 ),
             ),
         ),
     )
     return Figure(
-        title=tr("The promise"),
-        table=DataTable(tr("The promise"), (tr("Item"), tr("Value")), rows, words=1, form="wordy"),
+        title=tr("The guarantee"),
+        table=DataTable(tr("The guarantee"), (tr("Item"), tr("Value")), rows, words=1, form="wordy"),
     )
 
 
@@ -96,17 +102,20 @@ def _in_words(facts: PromiseFacts) -> Figure:
     found = [most_found(facts.epsilon, facts.delta, fpr) for fpr in (0.01, 0.001)]
     accuracy = most_accurate(facts.epsilon, facts.delta)
     rows = (
-        Row(tr("Right guesses, of equally many members and non-members"), (share(accuracy, 1), share(0.5, 1))),
-        Row(tr("Members identified, if 1 % of non-members are called members"), (share(found[0], 1), share(0.01, 1))),
-        Row(tr("Members identified, if 0.1 % of non-members are"), (share(found[1], 2), share(0.001, 2))),
+        Row(tr("Right guesses among equally many members and non-members"), (share(accuracy, 1), share(0.5, 1))),
+        Row(tr("Members identified at a false positive rate of 1 %"), (share(found[0], 1), share(0.01, 1))),
+        Row(tr("Members identified at a false positive rate of 0.1 %"), (share(found[1], 2), share(0.001, 2))),
     )
     if accuracy > 0.98:
-        title = tr("The theorem alone promises practically nothing at this epsilon")
+        title = tr("At this epsilon the guarantee alone protects practically nobody")
     else:
-        title = tr("No attacker can guess better than this who was in the data")
+        title = tr("Upper limits of every attack on membership")
     return Figure(
         title=title,
-        how=tr("An attacker who knows all patients but one, and everything that is released, guesses about that one."),
+        how=tr(
+            "The attacker knows all other patients and everything that is released, and guesses whether one patient "
+            "(a member) was in the data."
+        ),
         table=DataTable(tr("Epsilon in words"), (tr("Attack"), tr("At most"), tr("By chance")), rows),
         note=tr("Source: {source}.", source="Kairouz, Oh & Viswanath 2015, arXiv 1311.0776"),
     )
@@ -115,10 +124,10 @@ def _in_words(facts: PromiseFacts) -> Figure:
 def _ledger(facts: PromiseFacts) -> Figure:
     lines = tuple(Row(plain(line.what, 80), (significant(line.rho),)) for line in facts.ledger)
     return Figure(
-        title=tr("What was spent: {n} measurements and selections", n=number(len(lines), 0)),
+        title=tr("The privacy ledger has {n} measurements and selections", n=number(len(lines), 0)),
         how=tr(
-            "Cost in zero-concentrated differential privacy (rho), which adds up. Epsilon follows from the total, not "
-            "from a sum of epsilons."
+            "Costs are in rho of zero-concentrated differential privacy, which add up. Epsilon follows from their "
+            "total; it is no sum of epsilons."
         ),
         table=DataTable(
             tr("Budget"),
@@ -137,25 +146,27 @@ def _audit(facts: PromiseFacts) -> Figure:
     if audit is None:
         return Figure(
             title=tr("The mechanism was not audited in this run"),
-            note=tr("Run `synthclin audit-dp` for a lower bound of epsilon by canaries."),
+            note=tr("synthclin audit-dp computes a lower bound of epsilon by canaries."),
         )
     rows = (
         Row(tr("Claimed epsilon"), (significant(facts.epsilon),)),
         Row(tr("Lower bound found"), (significant(audit.bound),)),
-        Row(tr("The most that this audit could have found"), (significant(audit.most),)),
+        Row(tr("The largest lower bound that this audit could have found"), (significant(audit.most),)),
         Row(tr("Canaries"), (number(audit.canaries, 0),)),
     )
     title = (
-        tr("The audit found a violation: the claim is wrong")
+        tr("The audit refutes the claimed epsilon")
         if audit.bound > facts.epsilon
-        else tr("The audit found no violation")
+        else tr("The audit does not refute the claimed epsilon")
     )
     return Figure(
         title=title,
-        how=tr("Canaries are inserted by fair coins, and an attacker with the noisy tables guesses the coins."),
+        how=tr(
+            "Each canary is inserted with probability one half. An attacker guesses from the noisy tables which were."
+        ),
         table=DataTable(tr("Audit"), (tr("Item"), tr("Value")), rows),
         note=tr(
-            "An audit can refute a claim and never prove it. Source: {source}.",
+            "An audit can refute an epsilon and never prove it. Source: {source}.",
             source="Steinke, Nasr & Jagielski 2023, arXiv 2305.08846",
         ),
     )

@@ -22,7 +22,7 @@ def synthetic_section(data: SectionData) -> Section:
     lines = tuple(row for block in data.table_one for row in _rows(block, total))
     figure = Figure(
         title=tr("Characteristics of the synthetic rows"),
-        how=tr("They are those of the patients, with the noise of the guarantee."),
+        how=tr("They estimate those of the patients, with the noise that the guarantee requires."),
         table=DataTable(
             tr("Table 1. Synthetic rows"),
             (tr("Characteristic"), tr("Synthetic, n\u00a0=\u00a0{n}", n=number(total, 0))),
