@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -36,6 +37,14 @@ class DifferentialPrivacy(BaseModel):
     patients: Annotated[int, Field(ge=1)] | None = None
     ledger: Annotated[str, Field(min_length=1)] | None = None
     total_epsilon: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _noise_has_no_seed(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
+        for name in ("seed", "random_state"):
+            if isinstance(given, Mapping) and name in given:
+                raise ValueError(f"{name}: noise from a seed protects nobody who can guess it. Remove it.")
+        return given
 
     @model_validator(mode="after")
     def _total_belongs_to_a_ledger(self) -> Self:

@@ -52,6 +52,7 @@ __all__ = [
     "noise_text",
     "private_rows",
     "promise_of",
+    "refuse_longer_training",
     "refuse_useless",
     "resumable_private_rows",
 ]
@@ -102,6 +103,13 @@ class PrivateRows:
 def promise_of(parameters: Mapping[str, Any]) -> DifferentialPrivacy:
     """Return the promise in the parameters `dp` of a model; raises ConfigError, naming the first fault."""
     return validate(DifferentialPrivacy, dict(parameters), "dp")
+
+
+def refuse_longer_training(effort: str, *, warmup: bool, where: str) -> None:
+    """Raise ConfigError for a training that would learn the noise of the rows that it is fitted to."""
+    if effort == "thorough" or not warmup:
+        what = "with differential privacy a longer or adversarial training would learn the noise"
+        raise ConfigError(where, what, "Leave out `effort: thorough` and `warmup: false`.")
 
 
 def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | None:

@@ -35,7 +35,7 @@ from synthclin.models.generator.receptive_fields import find_receptive_fields, r
 from synthclin.models.generator.regression import parents_of
 from synthclin.models.generator.training import Effort, Training, plan_for, private_plan, train
 from synthclin.models.parameters import check_parameters
-from synthclin.models.private_training import promise_of, resumable_private_rows
+from synthclin.models.private_training import promise_of, refuse_longer_training, resumable_private_rows
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.rules.validation import refuse_contradiction
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
@@ -149,6 +149,7 @@ class ConditionalGAN(SequentialSynthesizer):
         require_table(table)
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
         refuse_contradiction(self.schema)
+        refuse_longer_training(self.effort, warmup=self.warmup, where=type(self).__name__)
         promise = promise_of(self.dp)
         rows, training, saved = resumable_private_rows(
             table,

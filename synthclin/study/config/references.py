@@ -20,6 +20,7 @@ from synthclin.evaluation.task_checks import check_task, has_treatment
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
+from synthclin.models.private_training import refuse_longer_training
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
@@ -55,9 +56,7 @@ def _check_promise(config: Config, at: str) -> None:
     if "dp" not in parameter_fields(MODELS[family]):
         what = f"the family {family!r} has no training with differential privacy"
         raise ConfigError(at, what, "Choose `model: {type: gan}`, or remove `dp`.")
-    if parameters.get("effort") == "thorough" or parameters.get("warmup") is False:
-        what = "a longer or adversarial training would learn the noise"
-        raise ConfigError(at, what, "Leave out `model.effort: thorough` and `model.warmup: false`.")
+    refuse_longer_training(parameters.get("effort", ""), warmup=parameters.get("warmup", True), where=at)
 
 
 def check_judging(config: Config | Judging, where: str) -> None:

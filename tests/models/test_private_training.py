@@ -1,0 +1,269 @@
+"""Training with differential privacy: nothing but noisy tables knows real rows, and everything is declared and paid."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import synthclin as sc
+from synthclin.dp.budget import Budget
+from synthclin.errors import ConfigError, DataError, ModelFormatError, NoisyTrainingWarning
+from synthclin.models import Checkpoint, load, private_training
+from synthclin.models.families import gan
+from synthclin.models.private_training import private_rows, promise_of
+from synthclin.rules.validation import check
+from synthclin.schema import Schema
+from tests.conftest import COLUMNS, toy_table
+
+pytest.importorskip("opendp")
+
+SCHEMA = Schema.model_validate({"columns": COLUMNS, "constraints": [{"when": "stage == 'III'", "then": "age >= 40"}]})
+PROMISE = {"epsilon": 100.0, "delta": 1e-3, "patients": 160}
+
+
+@pytest.fixture(autouse=True)
+def _few_rows(monkeypatch):
+    monkeypatch.setattr(private_training, "FITTED_ROWS", 1_000)
+
+
+def model(schema=SCHEMA, **changes):
+    parameters = {"effort": "quick", "width": 8, "blocks": 0, "random_state": 1, "dp": PROMISE} | changes
+    return sc.ConditionalGAN(schema, **parameters)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(private_training, "FITTED_ROWS", 1_000)
+        return model().fit(toy_table())
+
+
+def test_rows_obey_rules_and_conditions(fitted):
+    rows = fitted.sample(300, where="sex == 'F' and age >= 50", random_state=1)
+    assert (rows["sex"] == "F").all()
+    assert rows["age"].min() >= 50
+    assert [found for found in check(fitted.sample(500), SCHEMA) if found.severity == "error"] == []
+    holes = toy_table(20).assign(age=None)
+    assert fitted.impute(holes)["age"].notna().all()
+
+
+def test_the_ledger_is_the_promise(fitted):
+    record = fitted.privacy_
+    assert record.ledger.rho == Budget(100.0, 1e-3).rho
+    assert 0.999_999 * record.ledger.rho < record.ledger.spent <= record.ledger.rho
+    assert record.ledger.spent == pytest.approx(sum(entry.rho for entry in record.ledger.entries))
+    one_way = [entry for entry in record.ledger.entries if entry.what.startswith("table of ")]
+    assert len(one_way) == len(SCHEMA.modelled)
+    assert sum(entry.rho for entry in one_way) == pytest.approx(record.ledger.rho / 3, rel=1e-6)
+    assert record.patients == 160
+
+
+def test_two_fits_differ_because_noise_has_no_seed():
+    values = [private_rows(toy_table(), SCHEMA, promise_of(PROMISE), quick=True, random_state=1) for _ in range(2)]
+    assert any(
+        not np.array_equal(a.values, b.values)
+        for a, b in zip(*(each.record.tables for each in values), strict=True)
+        if a.values.shape == b.values.shape
+    )
+
+
+class Untouchable(pd.DataFrame):
+    """A table that no one may look at."""
+
+    def __getattribute__(self, name):
+        if name in {"columns", "iloc", "loc", "to_numpy", "shape", "index", "_mgr", "__len__"}:
+            raise AssertionError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize(
+    ("schema", "promise", "what"),
+    [
+        (SCHEMA.with_column("age", range=None), PROMISE, "range"),
+        (SCHEMA.with_column("bmi", decimals=None), PROMISE, "precision"),
+        (SCHEMA.with_column("sex", categories=None), PROMISE, "categories"),
+        (SCHEMA, PROMISE | {"epsilon": 0.1, "patients": 50}, "noise"),
+    ],
+)
+def test_what_is_refused_is_refused_before_a_row_is_read(schema, promise, what):
+    with pytest.raises(ConfigError) as raised:
+        model(schema, dp=promise).fit(Untouchable(toy_table()))
+    assert what in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("promise", "where"),
+    [
+        ({"epsilon": 0.0, "delta": 1e-6}, "dp: epsilon"),
+        ({"epsilon": 1e9, "delta": 1e-6}, "dp: epsilon"),
+        ({"epsilon": float("nan"), "delta": 1e-6}, "dp: epsilon"),
+        ({"epsilon": 1.0, "delta": 0.5}, "dp: delta"),
+        ({"epsilon": 1.0}, "dp: delta"),
+        ({"epsilon": 1.0, "delta": 1e-6, "seed": 7}, "dp: seed: noise from a seed protects nobody"),
+        ({"epsilon": 1.0, "delta": 1e-6, "unit": "row"}, "dp: unit"),
+        ({"epsilon": 1.0, "delta": 1e-6, "at_most": 0}, "dp: at_most"),
+        ({"epsilon": 1.0, "delta": 1e-6, "total_epsilon": 3.0}, "dp"),
+    ],
+)
+def test_a_promise_out_of_bounds_is_one_clear_error(promise, where):
+    with pytest.raises(ConfigError) as raised:
+        model(dp=promise).fit(toy_table())
+    assert str(raised.value).startswith(where)
+
+
+def test_a_wrong_cell_stops_no_fit_and_an_absent_column_does():
+    table = toy_table().astype(object)
+    table.loc[0, ["age", "sex", "bmi"]] = [10**6, "a level that nobody declared", "not a number"]
+    private_rows(table, SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+    with pytest.raises(DataError, match="age"):
+        private_rows(table.drop(columns="age"), SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+
+
+def test_rows_per_patient_are_declared_and_cost():
+    columns = {"who": {"type": "id", "role": "entity"}} | {k: v for k, v in COLUMNS.items() if k != "patient"}
+    schema = Schema.model_validate({"columns": columns})
+    table = toy_table().rename(columns={"patient": "who"})
+    table["who"] = [f"P{i // 2}" for i in range(len(table))]
+    promise = promise_of(PROMISE | {"patients": 80})
+    one, two = (
+        private_rows(table, schema, promise.model_copy(update={"at_most": k}), quick=True, random_state=1).record
+        for k in (1, 2)
+    )
+    ratio = two.tables[0].variance.max() / one.tables[0].variance.max()
+    assert ratio == pytest.approx(4.0, rel=0.05)  # twice the standard deviation at the same cost
+    total = one.tables[0].values.sum()
+    assert abs(total - 80) < abs(total - 160)  # one row of each patient
+
+
+def test_visits_are_refused_with_the_reason():
+    columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "range": [0, 9], "role": "visit"}}
+    schema = Schema.model_validate({"columns": columns | {"x": {"type": "integer", "range": [0, 9]}}})
+    with pytest.raises(ConfigError, match="visits: independent"):
+        model(schema).fit(Untouchable({"who": ["a"], "day": [1], "x": [2]}))
+
+
+def test_a_noisy_table_warns_and_an_undeclared_number_of_patients_is_bought():
+    with pytest.warns(NoisyTrainingWarning, match="noise"):
+        found = private_rows(
+            toy_table(), SCHEMA, promise_of({"epsilon": 8.0, "delta": 1e-3}), quick=True, random_state=1
+        )
+    assert found.record.ledger.entries[0].what == "number of patients"
+    assert found.record.patients > 0
+    with pytest.raises(ConfigError, match="Bring"):
+        private_rows(toy_table(), SCHEMA, promise_of({"epsilon": 0.5, "delta": 1e-6}), quick=True, random_state=1)
+
+
+def test_the_training_reaches_no_real_row(monkeypatch):
+    """Two tables, the same private rows: byte-equal weights. No early stopping, limit or test looks at real rows."""
+    rows = private_rows(toy_table(), SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+    monkeypatch.setattr(gan, "resumable_private_rows", lambda *_, **__: (rows, None, None))
+    models = [model().fit(table) for table in (toy_table(), toy_table().sample(40, random_state=3))]
+    states = [each.network_.state_dict() for each in models]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert models[0].training_.keys() == models[1].training_.keys()
+    assert models[0].training_["plan"]["adversarial"] == 0
+    assert models[0].training_["plan"]["folds"] == 0
+
+
+@pytest.mark.parametrize("fact", ["lost_", "confirmed_"])
+def test_tests_of_real_rows_are_not_there(fitted, fact):
+    with pytest.raises(ConfigError, match="differential privacy"):
+        getattr(fitted, fact)
+
+
+@pytest.mark.parametrize("changes", [{"effort": "thorough"}, {"warmup": False}])
+def test_a_longer_training_is_refused(changes):
+    with pytest.raises(ConfigError, match="noise"):
+        model(**changes).fit(Untouchable(toy_table()))
+
+
+def test_the_folder_holds_ledger_and_tables_and_gives_the_same_rows(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.sample(50, random_state=3).equals(fitted.sample(50, random_state=3))
+    assert again.privacy_.to_dict() == fitted.privacy_.to_dict()
+    document = json.loads((tmp_path / "model" / "privacy.json").read_text())
+    assert document["promise"] == {"epsilon": 100.0, "delta": 1e-3, "unit": "patient", "at_most": 1, "patients": 160}
+    assert len(document["tables"]) >= len(SCHEMA.modelled)
+    again.save(tmp_path / "again")
+    assert (tmp_path / "again" / "privacy.json").read_bytes() == (tmp_path / "model" / "privacy.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("ledger",), None),
+        (("mechanism",), "none"),
+        (("promise", "epsilon"), -1),
+        (("ledger", "rho"), 1e-9),
+        (("tables", 0, "columns"), [99]),
+        (("tables", 0, "shape"), [3]),
+        (("tables", 0, "values"), ["x"]),
+        (("tables", 0, "rho"), "nothing"),
+        (("patients",), "many"),
+        (("columns",), [1]),
+    ],
+    ids=str,
+)
+def test_a_forged_record_is_refused(fitted, tmp_path, place, value):
+    fitted.save(tmp_path / "model")
+    path = tmp_path / "model" / "privacy.json"
+    document = json.loads(path.read_text())
+    part = document
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelFormatError, match=r"privacy\.json"):
+        load(tmp_path / "model")
+
+
+def test_a_folder_without_its_record_is_refused(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    shutil.move(tmp_path / "model" / "privacy.json", tmp_path / "elsewhere.json")
+    with pytest.raises(ModelFormatError, match=r"privacy\.json"):
+        load(tmp_path / "model")
+
+
+def test_a_resumed_fit_pays_once(tmp_path, monkeypatch):
+    bought = []
+    whole = private_training.private_rows
+    monkeypatch.setattr(private_training, "private_rows", lambda *a, **k: bought.append(1) or whole(*a, **k))
+    checkpoint = Checkpoint(tmp_path / "checkpoint", every=0.0)
+
+    def interrupt(event):
+        raise KeyboardInterrupt
+
+    promise = PROMISE | {"ledger": str(tmp_path / "ledger.jsonl")}
+    with pytest.raises(KeyboardInterrupt):
+        model(dp=promise).fit(toy_table(), checkpoint=checkpoint, callback=interrupt)
+    assert checkpoint.exists
+    done = model(dp=promise).fit(toy_table(), checkpoint=Checkpoint(tmp_path / "checkpoint", every=0.0))
+    assert bought == [1]
+    assert len(done.sample(10)) == 10
+    with pytest.raises(ModelFormatError, match="another training"):
+        model(dp=promise).fit(toy_table().tail(100), checkpoint=Checkpoint(tmp_path / "checkpoint"))
+
+
+def test_a_second_fit_beyond_the_ledger_file_is_refused(tmp_path):
+    promise = PROMISE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
+    fitted = model(dp=promise).fit(toy_table())
+    assert "ledger" not in fitted.parts().parameters["dp"]
+    with pytest.raises(ConfigError, match=r"ledger\.jsonl"):
+        model(dp=promise).fit(toy_table())
+
+
+def test_no_cell_is_in_the_folder(tmp_path):
+    table = toy_table()
+    table.loc[3, "bmi"] = 73.9  # held by nobody else
+    table.loc[3, "patient"] = "CANARY-77"
+    fitted = model().fit(table)
+    fitted.save(tmp_path / "model")
+    text = b"".join(path.read_bytes() for path in (tmp_path / "model").iterdir())
+    assert b"73.9" not in text
+    assert b"CANARY" not in text
