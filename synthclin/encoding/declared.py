@@ -138,7 +138,7 @@ def _clock_step(column: OnALine) -> int:
 def _edges(axis: Axis, point_masses: Floats, *, logarithmic: bool) -> Floats:
     """Return the edges of fine bins, between lattice points, each around a value that is no point mass.
 
-    Without a look at the rows, bins of equal width serve some columns and bins of equal ratio others; both are measured.
+    Without a look at the rows, nobody knows whether bins of equal width or of equal ratio serve better: both are there.
     """
     count = axis.high - axis.low + 1
     if count <= FINE_BINS:

@@ -148,12 +148,13 @@ def test_visits_are_refused_with_the_reason():
 
 
 def test_a_noisy_table_warns_and_an_undeclared_number_of_patients_is_bought():
+    noisy = promise_of({"epsilon": 4.0, "delta": 1e-3, "patients": 160})
     with pytest.warns(NoisyTrainingWarning, match="noise"):
-        found = private_rows(
-            toy_table(), SCHEMA, promise_of({"epsilon": 8.0, "delta": 1e-3}), quick=True, random_state=1
-        )
+        private_rows(toy_table(), SCHEMA, noisy, quick=True, random_state=1)
+    bought = promise_of({"epsilon": 100.0, "delta": 1e-3})
+    found = private_rows(toy_table(), SCHEMA, bought, quick=True, random_state=1)
     assert found.record.ledger.entries[0].what == "number of patients"
-    assert found.record.patients > 0
+    assert abs(found.record.patients - 160) < 40  # 40 standard deviations
     with pytest.raises(ConfigError, match="Bring"):
         private_rows(toy_table(), SCHEMA, promise_of({"epsilon": 0.5, "delta": 1e-6}), quick=True, random_state=1)
 
@@ -236,7 +237,7 @@ def test_a_resumed_fit_pays_once(tmp_path, monkeypatch):
     monkeypatch.setattr(private_training, "private_rows", lambda *a, **k: bought.append(1) or whole(*a, **k))
     checkpoint = Checkpoint(tmp_path / "checkpoint", every=0.0)
 
-    def interrupt(event):
+    def interrupt(_event):
         raise KeyboardInterrupt
 
     promise = PROMISE | {"ledger": str(tmp_path / "ledger.jsonl")}
