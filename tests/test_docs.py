@@ -17,14 +17,15 @@ import yaml
 from synthclin import datasets
 from synthclin.cli import main
 from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
+from synthclin.dp.parameters import DifferentialPrivacy
 from synthclin.evaluation import scoring, validity
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, headline_kinds, kind_of
 from synthclin.evaluation.fidelity import detection, marginals
 from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names, within
-from synthclin.models import MODELS
+from synthclin.models import MODELS, private_training
 from synthclin.models.families import gan
-from synthclin.models.generator.training import plan_for
+from synthclin.models.generator.training import plan_for, private_plan
 from synthclin.models.parameters import parameter_fields
 from synthclin.report.record.release import Release
 from synthclin.schema import Schema
@@ -101,6 +102,8 @@ def few(monkeypatch, tmp_path):
     monkeypatch.setattr(scoring, "SCORES", (validity.rules, marginals.marginals, detection.detection))
     monkeypatch.setattr(detection, "_REPEATS", 1)
     monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=8))
+    monkeypatch.setattr(gan, "private_plan", lambda rows: dataclasses.replace(private_plan(rows), epochs=1))
+    monkeypatch.setattr(private_training, "FITTED_ROWS", 2_000)
     monkeypatch.chdir(tmp_path)
     load("heart_disease")[0].to_csv("ward.csv", index=False)
 
@@ -145,6 +148,9 @@ def test_yaml_names_every_key_of_a_study():
     page = (ROOT / "docs" / "yaml.md").read_text("utf-8")
     for block in (blocks.Config, *(getattr(blocks, name) for name in ("Data", "Protect", "Sampling"))):
         assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in page] == []
+    assert [key for key in DifferentialPrivacy.model_fields if f"`dp.{key}`" not in page] == []
+    private = (ROOT / "docs" / "differential-privacy.md").read_text("utf-8")
+    assert [key for key in DifferentialPrivacy.model_fields if f"| `{key}` |" not in private] == []
     assert [key for key in sweep.Grid.model_fields if f"| `sweep.{key}` |" not in page] == []
     assert [key for key in (*sweep.SweepConfig.model_fields, *sweep.SweepOutputs.model_fields) if key not in page] == []
     release = (ROOT / "docs" / "release.md").read_text("utf-8")
@@ -231,7 +237,7 @@ def test_the_cli_page_names_commands_and_options_that_exist(monkeypatch, capsys)
     listing = (ROOT / "docs" / "cli.md").read_text("utf-8").split("```")[1].strip()
     listed = []
     for line in listing.splitlines():
-        (command,) = re.findall(r"^synthclin ((?:schema )?[a-z]+)", line)
+        (command,) = re.findall(r"^synthclin ((?:schema )?[a-z-]+)", line)
         listed.append(command)
         assert main([*command.split(), "--help"]) == 0
         shown = capsys.readouterr().out
