@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.labels import column_name
 from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.record.promise_data import most_accurate, most_found
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from synthclin.report.record.promise_data import PromiseFacts
 
 __all__ = ["guarantee_sentence", "promise_section"]
+
+
+_ONE_WAY = "table of "
 
 
 def guarantee_sentence(facts: PromiseFacts) -> str:
@@ -122,7 +126,7 @@ def _in_words(facts: PromiseFacts) -> Figure:
 
 
 def _ledger(facts: PromiseFacts) -> Figure:
-    lines = tuple(Row(plain(line.what, 80), (significant(line.rho),)) for line in facts.ledger)
+    lines = tuple(Row(_entry(line.what), (significant(line.rho),)) for line in facts.ledger)
     return Figure(
         title=tr("The privacy ledger has {n} measurements and selections", n=number(len(lines), 0)),
         how=tr(
@@ -139,6 +143,19 @@ def _ledger(facts: PromiseFacts) -> Figure:
         ),
         data=(DataTable(tr("Ledger"), (tr("Measurement or selection"), tr("rho")), lines),),
     )
+
+
+def _entry(what: str) -> str:
+    """Return the name of a measurement in the language of the report, with the label of its column."""
+    known = {
+        "number of patients": tr("number of patients"),
+        "two-way table": tr("table of a pair"),
+        "selection of a pair": tr("selection of a pair"),
+        "edge of the tree": tr("selection of a pair of the tree"),
+    }
+    if what.startswith(_ONE_WAY):
+        return tr("table of {column}", column=column_name(what.removeprefix(_ONE_WAY), 60))
+    return known.get(what, plain(what, 80))
 
 
 def _audit(facts: PromiseFacts) -> Figure:
