@@ -67,6 +67,8 @@ _PURPOSE = "generative model"
 
 _BOUGHT, _TRAINING = "private rows", "training"  # parts of a checkpoint
 
+_FEWEST = 2  # columns, or codes of a column, of which a table has relations
+
 _COUNT = 0.01
 """Share of the budget for a noisy number of patients, where none is declared."""
 
@@ -141,12 +143,15 @@ def _sizes(encoder: TableEncoder) -> tuple[int, ...]:
 def _useful(found: Verdict) -> Verdict:
     """Return the verdict; raises ConfigError where it is to refuse, with three ways out and their numbers."""
     if found.word == "refuse":
-        what = f"{found.one_way:.0%} of the table of a single column would be noise, and its relations nothing else"
-        remedy = (
-            f"Bring {found.patients_to_fit:,} patients (without a warning {found.patients_to_go:,}), keep "
-            f"{found.columns_to_fit} columns, or declare levels and ranges of {found.codes_to_fit} codes per column."
+        what = f"about {found.one_way:.0%} of each table of one column would be noise, and relations nothing but noise"
+        ways = [f"Use {found.patients_to_fit:,} patients (without a warning {found.patients_to_go:,})"]
+        if found.columns_to_fit >= _FEWEST:
+            ways.append(f"keep {found.columns_to_fit} columns")
+        if found.codes_to_fit >= _FEWEST:
+            ways.append(f"declare {found.codes_to_fit} levels, bins and spikes per column on average")
+        raise ConfigError(
+            "dp", what, f"{', or '.join(ways)}. A larger epsilon needs fewer patients, and protects less."
         )
-        raise ConfigError("dp", what, remedy)
     return found
 
 
