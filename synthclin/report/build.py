@@ -107,6 +107,7 @@ def evaluate(
     """
     # Read before the work starts, so that a typing error does not cost minutes.
     _read(tasks, gates, provenance)
+    guarantee = None if promise is None else validate(PromiseFacts, dict(promise), "promise")
     declared = release if isinstance(release, Release) else validate(Release, dict(release or {}), "release")
     declared = declared.dated()
     if file is not None:
@@ -135,7 +136,7 @@ def evaluate(
             provenance=provenance,
             release=declared,
             file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
-            promise=promise,
+            promise=guarantee,
         )
 
 
@@ -153,7 +154,7 @@ def report_on(
     provenance: Mapping[str, Any] | None = None,
     release: Release | None = None,
     file: TableFile | None = None,
-    promise: PromiseFacts | Mapping[str, Any] | None = None,
+    promise: PromiseFacts | None = None,
 ) -> Report:
     """Return the report on tables that are compared already, in the language that is spoken; see `evaluate`."""
     wanted, asked, facts = _read(tasks, gates, provenance)
@@ -170,9 +171,8 @@ def report_on(
         known = support if isinstance(support, SupportFacts) else validate(SupportFacts, dict(support), "support")
         sections["support"] = known.model_dump(mode="json")
     if promise is not None:
-        guarantee = validate(PromiseFacts, promise if isinstance(promise, PromiseFacts) else dict(promise), "promise")
-        sections |= {"promise": guarantee.model_dump(mode="json"), "alone": synthetic_alone(comparison)}
-        facts["dp"] = guarantee_sentence(guarantee)
+        sections |= {"promise": promise.model_dump(mode="json"), "alone": synthetic_alone(comparison)}
+        facts["dp"] = guarantee_sentence(promise)
     shape = {"rows": rows, "columns": len(schema.modelled), "schema_sha256": _names_and_types(schema)}
     report = Report(
         scores=scores,

@@ -24,6 +24,7 @@ from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import croissant, data_card
+from synthclin.report.record.promise_data import PromiseFacts
 from synthclin.report.record.release import TableFile
 from synthclin.report.record.section_data import CohortFacts, FewEvents, RuleFacts
 from synthclin.rules.validation import Finding
@@ -229,7 +230,7 @@ def score(
             },
             release=config.release,
             file=file,
-            promise=None if model.privacy_ is None else model.privacy_.summary(),
+            promise=None if model.privacy_ is None else PromiseFacts.model_validate(model.privacy_.summary()),
         )
 
 
