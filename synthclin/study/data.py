@@ -11,7 +11,7 @@ import pandas as pd
 from synthclin import datasets
 from synthclin.errors import ConditionError, DataError
 from synthclin.io.files import path_of
-from synthclin.models.private_training import noise_remedy, noise_text, refuse_useless
+from synthclin.models.private_training import refuse_useless
 from synthclin.rules.validation import (
     Finding,
     check,
@@ -94,9 +94,7 @@ def _prepare_private(
     because a run that stops discloses a row: rows that break the schema are left out of the scores alone.
     """
     schema, name = config.table_schema, config.data.dataset
-    found = refuse_useless(schema, promise)
-    if found is not None and found.word == "warn":
-        on_finding(Finding("protect.dp", noise_text(found), noise_remedy(found), severity="warning"))
+    refuse_useless(schema, promise)
     with clock.stage("read"):
         if name is None:
             table = read_table(config.data.source, schema, partial=True, **config.data.notation)
@@ -120,6 +118,8 @@ def wanted(config: Config, train: pd.DataFrame) -> int:
     """Return how many rows are asked for, or patients where these have visits: by default as many as for training."""
     if config.sampling.rows is not None:
         return config.sampling.rows
+    if config.protect.dp is not None and config.protect.dp.patients is not None:
+        return config.protect.dp.patients
     if config.table_schema.visit_time is None:
         return len(train)
     return int(patients(train, config.table_schema).max()) + 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthclin.errors import FewEventsWarning
+from synthclin.errors import FewEventsWarning, NoisyTrainingWarning
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility.model_classification import model_classification
@@ -20,6 +20,7 @@ from synthclin.io.documents import dump_json
 from synthclin.io.files import write_atomic
 from synthclin.language import speaking
 from synthclin.models import MODELS, AutoSynthesizer, Checkpoint
+from synthclin.models.private_training import noise_remedy, noise_text
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.report import Report
 from synthclin.report.build import report_on
@@ -92,7 +93,9 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
         trim_extremes=config.protect.trim_extremes,
         **parameters,
     )
-    return model.fit(real.train if real.private is None else real.private, checkpoint=checkpoint, checked=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoisyTrainingWarning)  # `model_findings` reports it
+        return model.fit(real.train if real.private is None else real.private, checkpoint=checkpoint, checked=True)
 
 
 def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
@@ -128,9 +131,11 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
 def model_findings(config: Config, model: Synthesizer) -> Iterator[Finding]:
     """Yield warnings about a fitted model.
 
-    One is of a model that consists of its training rows; the others are of columns whose identifiers start later than
-    declared, to be none of the training rows'.
+    One is of a model that consists of its training rows, one of noise that leaves little of a table; the others are of
+    columns whose identifiers start later than declared, to be none of the training rows'.
     """
+    if model.privacy_ is not None and (found := model.privacy_.verdict).word == "warn":
+        yield Finding("protect.dp", noise_text(found), noise_remedy(found), severity="warning")
     if model.keeps_rows:
         what = f"{model.family!r} samples training rows: its table is a reference for comparisons, not for release"
         yield Finding("model.type", what, "No model folder is written. Choose `gan` for release.", severity="warning")

@@ -1,4 +1,4 @@
-"""The report of a model with differential privacy: the promise, and a shareable edition without figures of real rows."""
+"""The report of a model with differential privacy: the promise, and an edition without figures of real rows."""
 
 from __future__ import annotations
 
