@@ -9,9 +9,17 @@ from synthclin.errors import ConditionError, ConfigError, DataError
 from synthclin.models import load
 from synthclin.rules.rules import violations
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 
 RULES = ["dbp < sbp", "previous(stage) <= stage", "day <= end", "sbp <= first(sbp) * 1.4"]
 ENDS = {"end": pd.NA, "died": pd.NA}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 def fitted(table, declared):

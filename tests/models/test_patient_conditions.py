@@ -11,6 +11,14 @@ from synthclin.rules.rules import violations
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema.visit_times import visits_in
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from synthclin.errors import ConditionError
 from synthclin.models import load
 from synthclin.rules.rules import violations
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 
 RULES = [
     "dbp < sbp",
@@ -21,6 +22,13 @@ RULES = [
     "last(stage) >= first(stage)",
     {"when": "first(age) > 0", "then": "first(sbp) >= 60"},
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 def fitted(table, declared):

@@ -9,6 +9,7 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.models import load
 from synthclin.rules.rules import violations
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 
 RULES = [
     "dbp < sbp",
@@ -18,6 +19,13 @@ RULES = [
     "last(stage) >= first(stage)",
 ]
 FILLED = ("sbp", "dbp", "stage", "smoker")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 def fitted(table, declared):

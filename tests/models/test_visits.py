@@ -12,6 +12,14 @@ from synthclin.models import load
 from synthclin.models.visits.linear_mean import LinearMean
 from synthclin.rules.rules import violations
 from tests.longitudinal import COLUMNS, schema, visits
+from tests.short import short_trainings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
