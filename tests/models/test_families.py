@@ -345,6 +345,7 @@ def test_the_allocation_of_a_randomised_arm_is_kept(family):
 
 def test_patients_with_visits(family, tmp_path):
     schema, table = longitudinal.schema(), longitudinal.visits(40)
+    table = table[table.groupby("who").cumcount() < 3].reset_index(drop=True)
     model = made(family, schema).fit(table)
     sampled = model.sample(20, random_state=2)
     assert len(set(sampled["who"])) == 20
@@ -354,9 +355,7 @@ def test_patients_with_visits(family, tmp_path):
     assert older["age"].ge(60).all()
     if not MODELS[family].keeps_rows:
         model.save(tmp_path / "model")
-        pd.testing.assert_frame_equal(
-            load(tmp_path / "model").sample(5, random_state=1), model.sample(5, random_state=1)
-        )
+        pd.testing.assert_frame_equal(load(tmp_path / "model").sample(20, random_state=2), sampled)
     assert np.isfinite(model.log_likelihood(table)).all()
 
 

@@ -96,5 +96,5 @@ def test_a_rule_of_the_first_visit_and_the_same_of_each():
     model = fitted(table, schema(constraints=rules))
     assert model.longitudinal_.rows.between == {}
     assert (model.sample(20, random_state=1)["sbp"] >= 100).all()
-    alone = fitted(table, schema(constraints=rules[:1]))
+    alone = sc.Independent(schema(constraints=rules[:1]), random_state=1).fit(table)
     assert alone.longitudinal_.rows.between == {"sbp >= 100": "first(sbp) >= 100"}
