@@ -13,7 +13,7 @@ from synthclin.cli.examples import EXAMPLES
 from synthclin.cli.model_commands import impute, sample
 from synthclin.cli.report_commands import compare, evaluate, render
 from synthclin.cli.schema_commands import init, schema_check, schema_infer, schema_json
-from synthclin.cli.study_commands import export, fit, run, verify
+from synthclin.cli.study_commands import audit_dp, export, fit, run, verify
 from synthclin.cli.terminal import show_text
 from synthclin.io.version import VERSION
 
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "compare": compare,
     "verify": verify,
     "export": export,
+    "audit-dp": audit_dp,
 }
 SCHEMA_COMMANDS: dict[str, Callable[..., int]] = {
     "infer": schema_infer,

@@ -61,6 +61,7 @@ LINES = {
         "synthclin verify synthetic.csv report.json",
         "synthclin verify runs/ward-7 --source ward.csv",
     ),
+    "audit-dp": ("synthclin audit-dp study.yaml", "synthclin audit-dp study.yaml --set protect.dp.epsilon=1 --json"),
     "export": (
         "synthclin export runs/ward-7 --for-sharing -o model_to_share/",
         'synthclin export runs/ward-7 --for-sharing -o model_to_share/ --override "recipient is the custodian"',

@@ -11,7 +11,10 @@ from synthclin.cli.error_boundary import DONE, GATES_MISSED
 from synthclin.cli.terminal import show_status, show_table, show_text, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from synthclin.report import Report
+    from synthclin.report.record.promise_data import AuditFacts
     from synthclin.report.record.section_data import CohortFacts
     from synthclin.rules.survey import Survey
     from synthclin.rules.validation import Finding
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "exit_code",
+    "show_audits",
     "show_cohort",
     "show_plan",
     "show_sample_facts",
@@ -155,6 +159,24 @@ def show_plan(plan: dict[str, Any]) -> None:
     show_text(f"would write {', '.join(outputs['files'])} to {outputs['folder']}/")
     if outputs["exists"]:
         show_text("the folder exists: add --overwrite to replace it")
+
+
+def show_audits(audits: Sequence[AuditFacts]) -> None:
+    """Print a line per audit of differential privacy, and the verdict."""
+    names = {
+        "tables": "tables of one column",
+        "mechanism": "the whole mechanism",
+        "selection": "the first selection",
+    }
+    rows = [
+        [names[each.part], f"{each.claimed:.3g}", f"{each.bound:.2f}", f"{each.most:.2f}", f"{each.trials:,}"]
+        for each in audits
+    ]
+    show_table(["part", "claimed epsilon", "lower bound", "at most provable", "canaries or runs"], rows)
+    if any(each.refutes for each in audits):
+        show_text("REFUTED: a lower bound exceeds the claimed epsilon. Do not release; see SECURITY.md.")
+    else:
+        show_text("not refuted: no lower bound exceeds the claimed epsilon. An audit never proves a claim.")
 
 
 def show_cohort(cohort: CohortFacts) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
-from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
+from synthclin.cli.output import exit_code, show_audits, show_cohort, show_plan, show_verdict, verdict_record
 from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
 from synthclin.cli.sweep_output import show_sweep, show_sweep_plan, sweep_record
 from synthclin.cli.terminal import show_json, show_text
@@ -18,7 +18,7 @@ from synthclin.errors import ConfigError
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
 
-__all__ = ["export", "fit", "run", "verify"]
+__all__ = ["audit_dp", "export", "fit", "run", "verify"]
 
 
 def run(
@@ -106,6 +106,34 @@ def fit(
         study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
     show_text(f"written to {output}/")
     return DONE
+
+
+def audit_dp(
+    config: ConfigFile,
+    overrides: Override = [],  # noqa: B006
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Audit the differential privacy of a study: lower bounds of epsilon from canaries, without reading its table.
+
+    The exit code is 3 if a bound exceeds what is claimed: then the code does not keep its promise.
+    """
+    first_checks(config)
+    from synthclin.study.config import load
+    from synthclin.study.mechanism_audit import audit_mechanism
+
+    study = load(config, overrides)
+    if study.protect.dp is None:
+        what = "the study promises no differential privacy"
+        raise ConfigError(f"{config}: protect.dp", what, "Add `protect: {dp: {epsilon: 3, delta: 1.0e-6}}`.")
+    with silenced(quiet):
+        found = audit_mechanism(study.protect.dp, quick=study.model.parameters.get("effort") == "quick")
+    refuted = any(audit.refutes for audit in found)
+    if as_json:
+        show_json({"refuted": refuted, "audits": [audit.model_dump(mode="json") for audit in found]})
+    else:
+        show_audits(found)
+    return GATES_MISSED if refuted else DONE
 
 
 def verify(

@@ -37,6 +37,7 @@ from synthclin.study import manifest
 from synthclin.study.config import resolved_yaml
 from synthclin.study.data import Real, patients_in, wanted
 from synthclin.study.few_events import few_events
+from synthclin.study.mechanism_audit import audit_mechanism
 from synthclin.study.plan import editions
 from synthclin.tables import write_table
 
@@ -235,8 +236,16 @@ def score(
             },
             release=config.release,
             file=file,
-            promise=None if model.privacy_ is None else PromiseFacts.model_validate(model.privacy_.summary()),
+            promise=_promise(model),
         )
+
+
+def _promise(model: Synthesizer) -> PromiseFacts | None:
+    """Return the promise of a model with differential privacy, and the audit of its mechanism."""
+    if (record := model.privacy_) is None:
+        return None
+    audits = audit_mechanism(record.promise, quick=record.mechanism == "mst")
+    return PromiseFacts.model_validate(record.summary()).model_copy(update={"audits": list(audits)})
 
 
 def _family(model: Synthesizer) -> str:

@@ -159,31 +159,43 @@ def _entry(what: str) -> str:
 
 
 def _audit(facts: PromiseFacts) -> Figure:
-    audit = facts.audit
-    if audit is None:
+    if not facts.audits:
         return Figure(
             title=tr("The mechanism was not audited in this run"),
             note=tr("synthclin audit-dp computes a lower bound of epsilon by canaries."),
         )
-    rows = (
-        Row(tr("Claimed epsilon"), (significant(facts.epsilon),)),
-        Row(tr("Lower bound found"), (significant(audit.bound),)),
-        Row(tr("The largest lower bound that this audit could have found"), (significant(audit.most),)),
-        Row(tr("Canaries"), (number(audit.canaries, 0),)),
+    parts = {
+        "tables": tr("Tables of one column, by canaries"),
+        "mechanism": tr("The whole mechanism, by canaries"),
+        "selection": tr("The first selection of a pair, by runs on two tables"),
+    }
+    rows = tuple(
+        Row(
+            parts[audit.part],
+            (significant(audit.claimed), significant(audit.bound), significant(audit.most), number(audit.trials, 0)),
+        )
+        for audit in facts.audits
     )
     title = (
         tr("The audit refutes the claimed epsilon")
-        if audit.bound > facts.epsilon
+        if any(audit.refutes for audit in facts.audits)
         else tr("The audit does not refute the claimed epsilon")
+    )
+    head = (
+        tr("Part"),
+        tr("Claimed epsilon"),
+        tr("Lower bound found"),
+        tr("The largest lower bound that this audit could have found"),
+        tr("Canaries or runs"),
     )
     return Figure(
         title=title,
         how=tr(
             "Each canary is inserted with probability one half. An attacker guesses from the noisy tables which were."
         ),
-        table=DataTable(tr("Audit"), (tr("Item"), tr("Value")), rows),
+        table=DataTable(tr("Audit"), head, rows),
         note=tr(
-            "An audit can refute an epsilon and never prove it. Source: {source}.",
-            source="Steinke, Nasr & Jagielski 2023, arXiv 2305.08846",
+            "An audit can refute an epsilon and never prove it. Sources: {sources}.",
+            sources="Steinke et al. 2023, arXiv 2305.08846; Jagielski et al. 2020, arXiv 2006.07709",
         ),
     )

@@ -27,14 +27,23 @@ class LedgerLine(_Facts):
 
 
 class AuditFacts(_Facts):
-    """An audit of the mechanism by canaries."""
+    """An audit of a part of the mechanism, by canaries or by many runs."""
 
+    part: Literal["tables", "mechanism", "selection"]
+    """Tables of one column, the whole mechanism, or its first selection."""
+    claimed: Positive
+    """The epsilon that this part claims."""
     bound: NotNegative
-    """The lower bound of epsilon that the audit proves, at 95 % confidence."""
+    """The lower bound of its epsilon that the audit proves, at 95 % confidence."""
     most: NotNegative
-    """The largest bound that it could have proven."""
-    canaries: StrictInt
-    """How many canaries it used."""
+    """The largest bound that the audit could have proven."""
+    trials: StrictInt
+    """How many canaries it used, or runs on each of two neighbouring tables."""
+
+    @property
+    def refutes(self) -> bool:
+        """Whether the bound exceeds the claim."""
+        return self.bound > self.claimed
 
 
 class PromiseFacts(_Facts):
@@ -66,8 +75,8 @@ class PromiseFacts(_Facts):
     """Rows of the graphical model that the network was fitted to."""
     ledger: list[LedgerLine] = Field(default_factory=list)
     """All measurements and selections."""
-    audit: AuditFacts | None = None
-    """The audit of the mechanism; null without one."""
+    audits: list[AuditFacts] = Field(default_factory=list)
+    """Audits of the mechanism."""
 
 
 def most_found(epsilon: float, delta: float, fpr: float) -> float:
