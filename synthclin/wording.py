@@ -240,7 +240,9 @@ def plain(name: object, limit: int = 80) -> str:
         >>> plain("a" + chr(0x202E) + "b" + chr(10) + "c")
         'a\ufffdb\ufffdc'
     """
-    text = "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in str(name))
+    text = str(name)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in text)
     return shorten(text.strip() or tr("(empty)"), limit)
 
 

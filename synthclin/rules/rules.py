@@ -93,13 +93,14 @@ def computed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     """Return a column typed, and which of its cells are not valid."""
-    typed, invalid = column.coerce(series)
+    typed, unread = column.coerce(series)
+    invalid = unread.to_numpy(dtype=bool, copy=True)
     if not column.may_be_missing:
-        invalid |= typed.isna()
+        invalid |= typed.isna().to_numpy()
     for problem in column.problems(typed):
         if problem.severity == "error":
-            invalid |= problem.mask
-    return typed, invalid
+            invalid |= problem.mask.to_numpy(dtype=bool)
+    return typed, pd.Series(invalid, index=unread.index)
 
 
 def _derived(column: Column, text: str, table: pd.DataFrame) -> pd.Series[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from synthclin.evaluation import Evaluation, learners, score_table
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.fidelity import detection
+from synthclin.evaluation.fidelity import detection, sdmetrics
 from synthclin.evaluation.privacy import canaries
 from synthclin.evaluation.privacy.copies import copies_attack
 from synthclin.evaluation.privacy.near_copies import near_copies
@@ -19,10 +19,13 @@ from .clinic import SCHEMA, clinic
 
 
 def spare(patch: pytest.MonkeyPatch) -> None:
-    """Use one C2ST repeat, small learners and two attacks on canaries, to save time.
+    """Use one C2ST repeat, small learners, two attacks on canaries and few reports of SDMetrics, to save time.
 
-    The other attacks on canaries have tests of their own.
+    The other attacks on canaries have tests of their own, and so have the intervals and references of SDMetrics.
     """
+    patch.setattr(sdmetrics, "_GROUPS", 2)
+    patch.setattr(sdmetrics, "_ROUNDS", 1)
+    patch.setattr(sdmetrics, "_FEW_COLUMNS", 4)
     patch.setattr(detection, "_REPEATS", 1)
     patch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
     few_trees(patch)

@@ -167,13 +167,14 @@ THREADS = """
 import dataclasses, functools, sys
 import pandas as pd
 from synthclin.io.documents import dump_json
-from synthclin.evaluation.fidelity import detection
+from synthclin.evaluation.fidelity import detection, sdmetrics
 from synthclin.evaluation import learners, score_table
 from synthclin.evaluation.utility import prediction_problem
 from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
 detection._REPEATS = 1
+sdmetrics._GROUPS, sdmetrics._ROUNDS = 2, 1  # its intervals and references have tests of their own
 canaries._ATTACKS = canaries._ATTACKS[:2]  # copies and near copies
 forest = learners._forest
 learners._forest = lambda values: forest(values) | {"n_estimators": 15}

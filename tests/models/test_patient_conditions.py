@@ -11,6 +11,14 @@ from synthclin.rules.rules import violations
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema.visit_times import visits_in
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +55,9 @@ def test_exactly_n_patients_satisfy_it(model, where):
 
 
 def test_patients_are_those_of_an_unconditional_sample_who_satisfy_it(model):
-    all_ = model.sample(600, random_state=1)
+    all_ = model.sample(400, random_state=1)
     for where in ("any(sbp > 150)", "last(sbp) < 120 and count() >= 3"):
-        found = model.sample(150, where=where, random_state=2)
+        found = model.sample(100, where=where, random_state=2)
         assert model.sample_facts_.probability == pytest.approx(share(all_, where), abs=0.12)
         order = visits_in(all_, schema())
         held = parse(where).evaluate(all_, visits=order).fillna(value=False).to_numpy(dtype=bool)

@@ -9,6 +9,7 @@ from synthclin.errors import ConditionError
 from synthclin.models import load
 from synthclin.rules.rules import violations
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 
 RULES = [
     "dbp < sbp",
@@ -21,6 +22,13 @@ RULES = [
     "last(stage) >= first(stage)",
     {"when": "first(age) > 0", "then": "first(sbp) >= 60"},
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 def fitted(table, declared):
@@ -88,5 +96,5 @@ def test_a_rule_of_the_first_visit_and_the_same_of_each():
     model = fitted(table, schema(constraints=rules))
     assert model.longitudinal_.rows.between == {}
     assert (model.sample(20, random_state=1)["sbp"] >= 100).all()
-    alone = fitted(table, schema(constraints=rules[:1]))
+    alone = sc.Independent(schema(constraints=rules[:1]), random_state=1).fit(table)
     assert alone.longitudinal_.rows.between == {"sbp >= 100": "first(sbp) >= 100"}

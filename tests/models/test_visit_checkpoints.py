@@ -14,11 +14,19 @@ from synthclin.models import Checkpoint
 from synthclin.models.checkpoints import FILE
 from synthclin.models.generator import likelihood
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 from tests.ward import SCHEMA, ward
 
 
 class KilledError(Exception):
     pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

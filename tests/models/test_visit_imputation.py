@@ -9,6 +9,7 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.models import load
 from synthclin.rules.rules import violations
 from tests.longitudinal import schema, visits
+from tests.short import short_trainings
 
 RULES = [
     "dbp < sbp",
@@ -18,6 +19,13 @@ RULES = [
     "last(stage) >= first(stage)",
 ]
 FILLED = ("sbp", "dbp", "stage", "smoker")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 def fitted(table, declared):
@@ -98,12 +106,11 @@ def test_order_and_index_of_rows_stay(model):
 
 def test_several_imputations_differ_in_holes_alone(model):
     table, masks = with_holes(visits(seed=1).head(20), 0.3)
-    one, two, three = model.impute(table, 3, random_state=1)
+    one, two = model.impute(table, 2, random_state=1)
     differ = one["sbp"].astype(float) != two["sbp"].astype(float)
     assert differ[masks["sbp"][:20]].mean() > 0.5
     assert not differ[~masks["sbp"][:20]].any()
-    assert not three.equals(two)
-    pd.testing.assert_frame_equal(model.impute(table, 3, random_state=1)[1], two)
+    pd.testing.assert_frame_equal(model.impute(table, 2, random_state=1)[1], two)
 
 
 def test_static_holes_are_one_per_patient(model, declared):
@@ -179,7 +186,7 @@ def test_a_wrong_column_is_refused(model):
 
 
 def test_given_cells_may_violate_a_rule_that_is_kept():
-    table = visits()
+    table = visits(60)
     rules = [
         {"then": "previous(stage) <= stage", "on_violation": "keep"},
         {"then": "dbp < sbp", "on_violation": "keep"},
@@ -196,7 +203,7 @@ def test_given_cells_may_violate_a_rule_that_is_kept():
 
 
 def test_visits_on_dates_and_missing_reasons(tmp_path):
-    table = visits()
+    table = visits(60)
     start = pd.Timestamp("2020-01-01") + pd.to_timedelta(pd.factorize(table["who"])[0] % 40, unit="D")
     table["day"] = start + pd.to_timedelta(table["day"], unit="D")
     table["drawn"] = table["day"] - pd.to_timedelta(np.arange(len(table)) % 3, unit="D")
@@ -210,7 +217,9 @@ def test_visits_on_dates_and_missing_reasons(tmp_path):
     model.save(tmp_path / "m")
     rng = np.random.default_rng(0)
     holes = rng.random((len(table), 2)) < 0.2
-    given = table.assign(drawn=table["drawn"].mask(holes[:, 0]), sbp=table["sbp"].astype("Int64").mask(holes[:, 1]))
+    given = table.assign(
+        drawn=table["drawn"].mask(holes[:, 0]), sbp=table["sbp"].astype("Int64").mask(holes[:, 1])
+    ).head(70)
     found = load(tmp_path / "m").impute(given, random_state=1)
     assert found[["drawn", "sbp"]].notna().all().all()
     assert (found["drawn"] <= found["day"]).all()

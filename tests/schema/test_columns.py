@@ -365,3 +365,32 @@ def test_what_is_no_unit_is_refused_with_the_way_to_name_it(unit):
 def test_what_ucum_cannot_write_is_refused(unit):
     with pytest.raises(ValueError, match="UCUM has not"):
         Number(unit=unit)
+
+
+WHOLE = [None, 0, 1, 7, -9, 2**53 - 1, 2**53, -(2**53), 2**63 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize(
+    "column", [Integer(), Integer(missing_codes={-9: "lost"}, range=(0, 9)), Boolean(values=(0, 1))]
+)
+def test_typed_whole_numbers_are_read_like_untyped_ones(column):
+    series = pd.Series(WHOLE, dtype="Int64", index=range(5, 5 + len(WHOLE)))
+    before, untyped = series.copy(), pd.Series(WHOLE, dtype=object, index=series.index)
+    (typed, unread), (expected, refused) = column.coerce(series), column.coerce(untyped)
+    pd.testing.assert_series_equal(typed, expected)
+    pd.testing.assert_series_equal(unread, refused)
+    typed[:] = 1
+    pd.testing.assert_series_equal(series, before)
+
+
+@pytest.mark.parametrize("column", [Number(), Number(decimals=1), Duration(unit="d")])
+def test_a_column_that_is_read_is_a_copy(column):
+    series = pd.Series([1.5, 2.25])
+    typed, _ = column.coerce(series)
+    typed[:] = 0.0
+    assert series.tolist() == [1.5, 2.25]
+
+
+def test_levels_that_are_equal_but_of_another_type_have_another_type():
+    dtypes = [Category(categories=levels).dtype for levels in ((0, 1), (0.0, 1.0), (0, 1))]
+    assert [dtype.categories.dtype.kind for dtype in dtypes] == ["i", "f", "i"]

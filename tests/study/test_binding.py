@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -28,17 +30,31 @@ def passing(file):
     return dataclasses.replace(whole, verdicts=met, table=file)
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "synthetic.csv").write_text("age\n63\n", "utf-8")
-    file = TableFile.of("synthetic.csv", 1)
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a table, reports on it and others; read it, do not change it."""
+    folder = tmp_path_factory.mktemp("saved")
+    (folder / "synthetic.csv").write_text("age\n63\n", "utf-8")
+    file = TableFile.of(folder / "synthetic.csv", 1)
+    whole = passing(file)
+    reports = {
+        "report": whole,
+        "shareable": whole.shareable(),
+        "failed": dataclasses.replace(study(), table=file),
+        "unbound": passing(None),
+    }
     for name in REPORTS:
-        passing(file).save(name)
-        passing(file).shareable().save(name.replace("report", "shareable"))
-        dataclasses.replace(study(), table=file).save(name.replace("report", "failed"))
-        passing(None).save(name.replace("report", "unbound"))
-    return tmp_path
+        for kind, report in reports.items():
+            report.save(folder / name.replace("report", kind))
+    return folder
+
+
+@pytest.fixture
+def place(saved, tmp_path, monkeypatch):
+    """A copy of these files, to be changed, as the current folder."""
+    copied = Path(shutil.copytree(saved, tmp_path / "place"))
+    monkeypatch.chdir(copied)
+    return copied
 
 
 def said(capsys, *arguments, code=0):

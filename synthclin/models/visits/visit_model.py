@@ -353,5 +353,5 @@ def _decoded(encoder: TableEncoder, sampled: Encoded, given: int) -> pd.DataFram
         if j >= given:
             never = encoder.layout.columns[j].never[codes[:, j]]
             cells = codec.decode(codes[:, j], offsets[:, j])
-            found[name] = cells.mask(never)
+            found[name] = cells.mask(never) if never.any() else cells
     return pd.DataFrame(found, index=pd.RangeIndex(len(codes)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
 import numpy as np
@@ -158,9 +159,11 @@ class Levels(Column):
     def _places(self, series: pd.Series[Any], levels: Sequence[Level]) -> NDArray[np.intp]:
         """Return (rows,) the position of each cell's level, also by another spelling; see `parsing.match`."""
         places = parsing.match(series, [*levels, *self.spellings])
+        if not self.spellings:
+            return places
         meant = parsing.match(pd.Series([*self.spellings.values()], dtype=object), levels)
         at = np.maximum(places - len(levels), 0)
-        return places if not self.spellings else np.where(places >= len(levels), meant[at], places)
+        return np.where(places >= len(levels), meant[at], places)
 
     @model_validator(mode="after")
     def _levels_are_distinct(self) -> Self:
@@ -250,11 +253,22 @@ class Boolean(Levels):
         """Read the two values; see `parsing.match` for the matching."""
         if isinstance(self.dtype, pd.CategoricalDtype):
             return super()._read(series)
+        if series.dtype == self.dtype and not self.spellings:
+            return self._of_typed(series)
         places = self._places(series, self.values)
         values = np.array(self.values)[np.maximum(places, 0)]
         array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
         typed = pd.Series(array(values, places < 0), index=series.index)
         return typed, pd.Series(places == parsing.UNREAD, index=series.index)
+
+    def _of_typed(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read cells of the canonical type, which need no matching."""
+        no, yes = self.values
+        known, cells = series.notna().to_numpy(), series.to_numpy(dtype=np.array(no).dtype, na_value=no)
+        valid = known & ((cells == no) | (cells == yes))
+        array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
+        typed = pd.Series(array(np.where(valid, cells, no), ~valid), index=series.index)
+        return typed, pd.Series(known & ~valid, index=series.index)
 
 
 class Category(Levels):
@@ -325,6 +339,8 @@ def _same_levels(one: object, other: DType) -> bool:
     """Return whether two dtypes have the same levels, of the same types and in the same order."""
     if not (isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype)):
         return False
+    if one is other:
+        return True
     first, second = one.categories, other.categories
     return (
         one.ordered == other.ordered
@@ -338,7 +354,13 @@ def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.Ca
     """Return the dtype of `levels`; levels of several types stay the objects they are (0 does not become 0.0)."""
     if levels is None:
         return pd.CategoricalDtype(ordered=ordered)
-    alike = len({type(level) for level in levels}) == 1
+    return _categorical(tuple(levels), tuple(map(type, levels)), ordered=ordered)
+
+
+@lru_cache(maxsize=256)
+def _categorical(levels: tuple[Any, ...], types: tuple[type, ...], *, ordered: bool) -> pd.CategoricalDtype:
+    """Return the dtype of levels; by their types 1, 1.0 and True are not the same."""
+    alike = len(set(types)) == 1
     return pd.CategoricalDtype(pd.Index(levels) if alike else pd.Index(levels, dtype=object), ordered=ordered)
 
 

@@ -59,10 +59,12 @@ def numbers(series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.boo
         >>> values.tolist(), unread.tolist()
         ([1.5, nan, nan, nan, 3.0], [False, True, True, False, False])
     """
-    missing = series.isna().to_numpy(dtype=bool)
     if _holds_numbers(series):
-        values = shortest(series.to_numpy(na_value=np.nan)) if series.dtype in _SINGLE else series
-        return pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(series), dtype=bool)
+        none = np.zeros(len(series), dtype=bool)
+        if series.dtype in _SINGLE:
+            return shortest(series.to_numpy(na_value=np.nan)), none
+        return series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), none
+    missing = series.isna().to_numpy(dtype=bool)
     cells = series.to_numpy(dtype=object)
     values = np.full(len(cells), np.nan)
     text = ~missing
