@@ -66,6 +66,23 @@ def test_the_shareable_edition_does_not_depend_on_real_rows(reports):
     assert one.shareable() is one
 
 
+def test_what_holdout_rows_reach_neither_decides_a_gate_nor_shows():
+    """A rule that all synthetic rows, and the holdout rows of one report alone, break."""
+    schema = Schema.model_validate(
+        {"columns": COLUMNS, "constraints": [{"when": "age > 0", "then": "age < 20", "on_violation": "keep"}]}
+    )
+    train, holdout = real(1)
+    reports = []
+    for young in (False, True):
+        other = holdout.assign(age=19) if young else holdout
+        with sc.progress.quiet():
+            reports.append(
+                sc.evaluate(toy_table(150), train=train, holdout=other, schema=schema, promise=PROMISE, workers=1)
+            )
+    assert reports[0]["validity.rules"].reference != reports[1]["validity.rules"].reference
+    assert reports[0].shareable().to_json() == reports[1].shareable().to_json()
+
+
 def test_so_do_the_data_card_and_the_metadata(reports, tmp_path):
     path = tmp_path / "synthetic.csv"
     path.write_text("rows")

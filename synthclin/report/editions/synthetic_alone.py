@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import judge
 from synthclin.evaluation.sections import marginal_panels, table_one
 
 if TYPE_CHECKING:
@@ -42,8 +43,14 @@ def _without_real(block: dict[str, Any]) -> dict[str, Any]:
 
 def with_synthetic_alone(report: F, data: SectionData) -> F:
     """Return the shareable edition of a report with a promise of differential privacy."""
-    scores = tuple(score for score in report.scores if (kind := find_kind(score.name)) and kind.counts == "public")
+    scores = tuple(
+        replace(score, baseline=None, reference=None, reference_error=None, note="", details=None)
+        for score in report.scores
+        if (kind := find_kind(score.name)) and kind.counts == "public"
+    )
     names = {score.name for score in scores}
+    # Judged again: what holdout rows reach may have decided, and stands in the verdicts.
+    verdicts = judge([verdict.gate for verdict in report.verdicts if verdict.gate.score in names], scores)
     facts = {key: report.provenance[key] for key in _FACTS if key in report.provenance}
     rows = {"synthetic": data.rows.get("synthetic", 0)}
     sections: dict[str, Any] = {
@@ -62,8 +69,8 @@ def with_synthetic_alone(report: F, data: SectionData) -> F:
     return replace(
         report,
         edition="shareable",
-        scores=tuple(replace(score, baseline=None, reference=None, note="", details=None) for score in scores),
-        verdicts=tuple(verdict for verdict in report.verdicts if verdict.gate.score in names),
+        scores=scores,
+        verdicts=verdicts,
         sections={key: value for key, value in sections.items() if value},
         provenance=facts | {"rows": rows},
     )
