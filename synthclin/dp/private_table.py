@@ -14,7 +14,7 @@ from synthclin.dp.ledger import Ledger
 from synthclin.dp.noise import gaussian, noisy_max
 from synthclin.errors import ConfigError
 
-__all__ = ["NoisyTable", "PrivateTable"]
+__all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
 _UNIT = 1024  # tables, weights and penalties of a selection are whole multiples of 1 / _UNIT
@@ -261,6 +261,16 @@ def require_map(given: np.ndarray, codes: int) -> np.ndarray:
         what = "a map must give each code a merged code, numbered from 0 without a gap"
         raise ConfigError("merged codes", what, "Number the merged codes from 0.")
     return to.astype(np.int64)
+
+
+def require_one_way(table: PrivateTable, one_way: Sequence[NoisyTable]) -> None:
+    """Raise ConfigError unless there is a one-way table of each column, in their order and of the same codes."""
+    found = [(one.columns, one.values.shape) for one in one_way]
+    if found != [((j,), (size,)) for j, size in enumerate(table.cardinalities)]:
+        what = "there is not one noisy one-way table per column, in their order and of the same codes"
+        raise ConfigError(
+            "dp: one-way tables", what, "Measure each column, and merge tables and rows by the same maps."
+        )
 
 
 def _require_cardinalities(cardinalities: Sequence[int]) -> tuple[int, ...]:
