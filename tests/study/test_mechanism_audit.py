@@ -15,14 +15,14 @@ from synthclin.study.mechanism_audit import audit_mechanism
 pytest.importorskip("opendp")
 
 
-@pytest.fixture
-def few_runs(monkeypatch):
-    """Select in fewer runs, where a test is of canaries."""
+@pytest.fixture(autouse=True)
+def _few_runs(monkeypatch):
+    """Select in fewer runs: these tests are of canaries."""
     monkeypatch.setattr(mechanism_audit, "_RUNS", 20)
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 3.0, 10.0])
-def test_what_is_kept_is_not_refuted(epsilon, few_runs):
+def test_what_is_kept_is_not_refuted(epsilon):
     for quick in (True, False):
         found = audit_mechanism(DifferentialPrivacy(epsilon=epsilon, delta=1e-6), quick=quick)
         assert [each.part for each in found] == ["tables", "mechanism", "selection"]
@@ -32,7 +32,7 @@ def test_what_is_kept_is_not_refuted(epsilon, few_runs):
         assert found[0].most > 5
 
 
-def test_noise_that_is_too_small_is_refuted(few_runs, monkeypatch, study, capsys):
+def test_noise_that_is_too_small_is_refuted(monkeypatch, study, capsys):
     from synthclin.cli import main  # noqa: PLC0415 - heavy
 
     right = private_table.gaussian
