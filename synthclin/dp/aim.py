@@ -78,7 +78,7 @@ def aim(
             "selection of a two-way table",
         )
         pair, before = candidates[choice], models[choice]
-        measured.append(table.measure(pair, _MEASURE * cost, f"two-way table of columns {pair[0]} and {pair[1]}"))
+        measured.append(table.measure(pair, _MEASURE * cost))
         spent += cost
         number += 1
         tree = trees.grown(pair)

@@ -247,7 +247,7 @@ class _Selected(PrivateTable):
 
     __slots__ = ()
 
-    def measure(self, columns: Sequence[int], rho: float, what: str) -> NoisyTable:  # noqa: ARG002 (as overridden)
+    def measure(self, columns: Sequence[int], rho: float, what: str | None = None) -> NoisyTable:  # noqa: ARG002
         raise _SelectionMadeError(tuple(columns))
 
 

@@ -51,5 +51,5 @@ def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple
         ]
         tree.append((a, b))
         component = [component[a] if one == component[b] else one for one in component]
-    measured += [table.measure((a, b), share, f"two-way table of columns {a} and {b}") for a, b in tree]
+    measured += [table.measure(pair, share) for pair in tree]
     return model.fit(measured), measured

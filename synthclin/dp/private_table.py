@@ -17,6 +17,7 @@ from synthclin.errors import ConfigError
 __all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
+_LONGEST_NAME = 60  # characters of a column's name in the ledger
 _UNIT = 1024  # tables, weights and penalties of a selection are whole multiples of 1 / _UNIT
 _HUGE = 2**30 * _UNIT  # a total or penalty; with weights of at most 1,024 scores stay below 2**62
 
@@ -77,6 +78,7 @@ class PrivateTable:
         ledger: where each measurement enters its cost before its noise is drawn.
         patient: (rows,) an identifier of each row's patient; None where each row is a patient of its own.
         at_most: how many rows of a patient are kept; declared.
+        names: of the columns, for the ledger; by default their indices.
 
     Raises:
         ConfigError: the arrays do not fit, or a code is outside its column.
@@ -92,7 +94,7 @@ class PrivateTable:
         ['both columns']
     """
 
-    __slots__ = ("_at_most", "_cardinalities", "_codes", "_counts", "_ledger", "_patients")
+    __slots__ = ("_at_most", "_cardinalities", "_codes", "_counts", "_ledger", "_names", "_patients")
 
     def __init__(
         self,
@@ -102,10 +104,12 @@ class PrivateTable:
         *,
         patient: np.ndarray | None = None,
         at_most: int = 1,
+        names: Sequence[str] | None = None,
     ) -> None:
         self._cardinalities = _require_cardinalities(cardinalities)
         self._at_most = _require_at_most(at_most, patient)
         self._ledger = ledger
+        self._names = tuple(map(str, range(len(self._cardinalities)) if names is None else names))
         codes = _require_codes(codes, self._cardinalities)
         if patient is not None:
             codes, self._patients = _at_most_each(codes, np.asarray(patient), self._at_most)
@@ -135,20 +139,20 @@ class PrivateTable:
         """Where costs are entered."""
         return self._ledger
 
-    def measure(self, columns: Sequence[int], rho: float, what: str) -> NoisyTable:
+    def measure(self, columns: Sequence[int], rho: float, what: str | None = None) -> NoisyTable:
         """Return the contingency table of some columns with discrete Gaussian noise.
 
         Arguments:
             columns: different column indices, in the order of the table's axes.
             rho: its cost, of zCDP; the noise has sd = at_most / sqrt(2 rho).
-            what: its name in the ledger.
+            what: its name in the ledger, by default "table of" and the columns.
 
         Raises:
             ConfigError: the ledger has less than `rho`, or the columns are unknown or have too many cells.
         """
         columns = self._require_columns(columns)
         mechanism = gaussian(rho, self._at_most)
-        self._ledger.spend(mechanism.cost, what)
+        self._ledger.spend(mechanism.cost, self._name(columns) if what is None else what)
         values = mechanism.release(self._count(columns)).astype(float)
         return NoisyTable(columns, values, np.full(values.shape, mechanism.sd**2), mechanism.cost)
 
@@ -224,10 +228,15 @@ class PrivateTable:
         known = [require_map(one, size) for one, size in zip(maps, self._cardinalities, strict=True)]
         other = object.__new__(PrivateTable)
         other._at_most, other._ledger, other._patients = self._at_most, self._ledger, self._patients
+        other._names = self._names
         other._cardinalities = tuple(int(to.max()) + 1 for to in known)
         other._codes = np.stack([to[column] for to, column in zip(known, self._codes, strict=True)])
         other._counts = {}
         return other
+
+    def _name(self, columns: tuple[int, ...]) -> str:
+        """Return the name of a table in the ledger, in which long names of columns are cut."""
+        return f"table of {' and '.join(self._names[j][:_LONGEST_NAME] for j in columns)}"
 
     def _require_columns(self, columns: Sequence[int]) -> tuple[int, ...]:
         known = tuple(int(j) for j in columns)

@@ -190,6 +190,7 @@ def private_rows(
         ledger,
         patient=patients(cells, schema),
         at_most=promise.at_most,
+        names=names,
     )
     left, count = budget.rho * (1 - _LOSS), promise.patients
     if count is None:
@@ -198,7 +199,7 @@ def private_rows(
     found = _useful(verdict(sizes, budget.rho, count, promise.at_most))
     if found.word == "warn":
         warnings.warn(f"dp: {noise_text(found)}. {noise_remedy(found)}", NoisyTrainingWarning, stacklevel=4)
-    fine = [rows.measure((j,), ONE_WAY * left / len(names), f"table of {name}") for j, name in enumerate(names)]
+    fine = [rows.measure((j,), ONE_WAY * left / len(names)) for j in range(len(names))]
     encoder, maps = _merged(encoder, fine)
     one_way = [table.summed([maps[j]]) for j, table in enumerate(fine)]
     mechanism = mst if quick else aim
