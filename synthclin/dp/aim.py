@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
@@ -11,10 +10,10 @@ import numpy as np
 from synthclin.dp.graphical_model import GraphicalModel
 from synthclin.dp.junction_tree import JunctionTree, junction_tree
 from synthclin.dp.ledger import require_rho
-from synthclin.dp.private_table import NoisyTable, PrivateTable
-from synthclin.errors import ConfigError
+from synthclin.dp.noise import expected_noise
+from synthclin.dp.private_table import NoisyTable, PrivateTable, require_one_way
 
-__all__ = ["aim", "require_one_way"]
+__all__ = ["aim"]
 
 Pair = tuple[int, int]
 
@@ -67,14 +66,19 @@ def aim(
         if not candidates:
             break
         expected = model.pairs()
-        noise = math.sqrt(2 / math.pi) * table.at_most / math.sqrt(2 * _MEASURE * cost)  # E|noise| of a cell
+        noise = expected_noise(_MEASURE * cost, table.at_most)
         penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
         models = [expected[pair] for pair in candidates]
         choice = table.select(
-            candidates, models, np.ones(len(candidates)), penalties, (1 - _MEASURE) * cost, "selection of a pair"
+            candidates,
+            models,
+            np.ones(len(candidates)),
+            penalties,
+            (1 - _MEASURE) * cost,
+            "selection of a two-way table",
         )
         pair, before = candidates[choice], models[choice]
-        measured.append(table.measure(pair, _MEASURE * cost, "two-way table"))
+        measured.append(table.measure(pair, _MEASURE * cost, f"two-way table of columns {pair[0]} and {pair[1]}"))
         spent += cost
         number += 1
         tree = trees.grown(pair)
@@ -102,13 +106,3 @@ class _Trees:
         sizes = self.tree.cardinalities
         grown = junction_tree(sizes, self.tree.with_pair(pair))
         return min(grown, junction_tree(sizes, [*self.edges, pair]), key=lambda tree: tree.cells)
-
-
-def require_one_way(table: PrivateTable, one_way: Sequence[NoisyTable]) -> None:
-    """Raise ConfigError unless there is a one-way table of each column, in their order and of the same codes."""
-    found = [(one.columns, one.values.shape) for one in one_way]
-    if found != [((j,), (size,)) for j, size in enumerate(table.cardinalities)]:
-        what = "there is not one noisy one-way table per column, in their order and of the same codes"
-        raise ConfigError(
-            "dp: one-way tables", what, "Measure each column, and merge tables and rows by the same maps."
-        )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
-from synthclin.dp.aim import require_one_way
 from synthclin.dp.graphical_model import GraphicalModel
 from synthclin.dp.ledger import require_rho
-from synthclin.dp.private_table import NoisyTable, PrivateTable
+from synthclin.dp.noise import expected_noise
+from synthclin.dp.private_table import NoisyTable, PrivateTable, require_one_way
 
 __all__ = ["mst"]
 
@@ -40,15 +39,17 @@ def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple
         return model, measured
     expected = model.pairs()
     share = rho / 2 / (len(sizes) - 1)
-    noise = math.sqrt(2 / math.pi) * table.at_most / math.sqrt(2 * share)  # E|noise| of a cell
+    noise = expected_noise(share, table.at_most)
     component = list(range(len(sizes)))
     tree: list[tuple[int, int]] = []
     while len(tree) < len(sizes) - 1:
         candidates = [(a, b) for a, b in combinations(range(len(sizes)), 2) if component[a] != component[b]]
         models = [expected[pair] for pair in candidates]
         penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
-        a, b = candidates[table.select(candidates, models, np.ones(len(models)), penalties, share, "edge of the tree")]
+        a, b = candidates[
+            table.select(candidates, models, np.ones(len(models)), penalties, share, "selection of a two-way table")
+        ]
         tree.append((a, b))
         component = [component[a] if one == component[b] else one for one in component]
-    measured += [table.measure(pair, share, "two-way table") for pair in tree]
+    measured += [table.measure((a, b), share, f"two-way table of columns {a} and {b}") for a, b in tree]
     return model.fit(measured), measured

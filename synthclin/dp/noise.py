@@ -18,7 +18,7 @@ import numpy as np
 from synthclin.dp.ledger import require_rho
 from synthclin.errors import ConfigError
 
-__all__ = ["Gaussian", "NoisyMax", "gaussian", "noisy_max"]
+__all__ = ["Gaussian", "NoisyMax", "expected_noise", "gaussian", "noisy_max"]
 
 _ABOVE = (
     1 + 1e-9
@@ -110,6 +110,16 @@ def noisy_max(rho: float, sensitivity: int) -> NoisyMax:
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.linf_distance(T="i64")
     measurement = dp.m.make_noisy_max(*space, dp.zero_concentrated_divergence(), scale=scale)
     return NoisyMax(scale, _within(measurement.map(sensitivity), rho), measurement)
+
+
+def expected_noise(rho: float, sensitivity: int) -> float:
+    """Return the mean absolute noise of one cell, E|N(0, sd)|, of the mechanism `gaussian`.
+
+    Example:
+        >>> round(expected_noise(0.005, sensitivity=1), 2)  # sd 10
+        7.98
+    """
+    return math.sqrt(2 / math.pi) * _scale(rho, sensitivity)
 
 
 def _scale(rho: float, sensitivity: int) -> float:

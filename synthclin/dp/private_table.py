@@ -14,10 +14,11 @@ from synthclin.dp.ledger import Ledger
 from synthclin.dp.noise import gaussian, noisy_max
 from synthclin.errors import ConfigError
 
-__all__ = ["NoisyTable", "PrivateTable"]
+__all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
-_UNIT = 1024  # scores are whole multiples of 1 / _UNIT
+_UNIT = 1024  # tables, weights and penalties of a selection are whole multiples of 1 / _UNIT
+_HUGE = 2**30 * _UNIT  # a total or penalty; with weights of at most 1,024 scores stay below 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,8 @@ class PrivateTable:
             candidates: column indices of each table.
             model_tables: the expected counts by the model; shaped as the tables.
             weights: one positive number per candidate.
-            penalties: one number of at least 0 per candidate: what noise alone would add to the distance.
+            penalties: one number of at least 0 per candidate, what noise alone would add to the distance; above 2 ** 30
+                it counts as 2 ** 30.
             rho: the cost, of zCDP.
             what: its name in the ledger.
 
@@ -188,8 +190,9 @@ class PrivateTable:
         shapes = [tuple(self._cardinalities[j] for j in one) for one in known]
         if [table.shape for table in models] != shapes or scale.min() < 1 or penalty.min() < 0:
             raise ConfigError("private table", "a model table, weight or penalty has another form", _FIT)
-        if max(int(scale.max()) >> 20, *(int(np.abs(table).sum()) >> 40 for table in (*models, penalty))):
-            raise ConfigError("private table", "a weight exceeds 1,024 or a table a thousand million rows", _FIT)
+        if scale.max() > _UNIT * _UNIT or max(float(np.abs(table).sum(dtype=float)) for table in models) > _HUGE:
+            raise ConfigError("private table", "a weight exceeds 1,024 or a model a thousand million rows", _FIT)
+        penalty = np.minimum(penalty, _HUGE)
         largest = int(scale.max())
         mechanism = noisy_max(rho, self._at_most * largest * _UNIT)
         self._ledger.spend(mechanism.cost, what)
@@ -260,6 +263,16 @@ def require_map(given: np.ndarray, codes: int) -> np.ndarray:
     return to.astype(np.int64)
 
 
+def require_one_way(table: PrivateTable, one_way: Sequence[NoisyTable]) -> None:
+    """Raise ConfigError unless there is a one-way table of each column, in their order and of the same codes."""
+    found = [(one.columns, one.values.shape) for one in one_way]
+    if found != [((j,), (size,)) for j, size in enumerate(table.cardinalities)]:
+        what = "there is not one noisy one-way table per column, in their order and of the same codes"
+        raise ConfigError(
+            "dp: one-way tables", what, "Measure each column, and merge tables and rows by the same maps."
+        )
+
+
 def _require_cardinalities(cardinalities: Sequence[int]) -> tuple[int, ...]:
     known = tuple(int(k) for k in cardinalities)
     if not known or min(known) < 1:
@@ -309,9 +322,9 @@ def _at_most_each(codes: np.ndarray, patient: np.ndarray, most: int) -> tuple[np
 def _whole(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return numbers as whole multiples of 1 / _UNIT."""
     scaled = np.asarray(values, float) * _UNIT
-    if not np.isfinite(scaled).all() or np.abs(scaled).max(initial=0.0) > 2**52:
-        raise ConfigError("private table", "a model table, weight or penalty is not finite or too large", _FIT)
-    whole: np.ndarray = np.rint(scaled).astype(np.int64)
+    if not np.isfinite(scaled).all():
+        raise ConfigError("private table", "a model table, weight or penalty is not finite", _FIT)
+    whole: np.ndarray = np.rint(np.clip(scaled, -(2.0**52), 2.0**52)).astype(np.int64)
     return whole
 
 

@@ -198,6 +198,12 @@ def test_scores_are_weighted_distances_beyond_the_penalty():
     assert choose(shifted, [1, 1, 1], [6, 23.75, 24]) == 1
 
 
+def test_a_huge_penalty_is_no_overflow():
+    table = PrivateTable(_codes(400), CARDINALITIES, Ledger(2 * MUCH))
+    models = [np.zeros((2, 3)), np.zeros((3, 4))]
+    assert table.select([(0, 1), (1, 2)], models, [1024, 1024], [1e300, 0], MUCH, "selection") == 1
+
+
 def test_no_row_leaves_the_object():
     codes = np.full((50, 1), 4_211_777)
     table = PrivateTable(codes, [5_000_000], Ledger(1.0), patient=np.full(50, "KILROY-7"))
