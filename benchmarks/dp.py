@@ -10,16 +10,19 @@ and quick, with rules; `graph` is the rows of the graphical model of `aim`, with
 rows` is the training table. Total variation is the mean over 1-, 2- and 3-way tables (200 random ones) of rows in 16
 bins of equal width of the declared range, 50,000 synthetic rows against the holdout. TSTR is the AUC on the holdout
 after training on as many synthetic rows as there are training rows. Noise has no seed: the seed is that of the split.
-Each cell is a process of its own. Needs xgboost-cpu.
+Each cell is a process of its own. Needs xgboost-cpu. `--opendp PYTHON` names an interpreter with `opendp[mbi]`, for
+the models `OpenDP MST` and `OpenDP AIM`, which get the 16 bins as codes; their TSTR and C2ST are those of codes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from itertools import combinations
@@ -31,6 +34,7 @@ import pandas as pd
 import torch
 
 import synthclin as sc
+from synthclin.dp.budget import Budget
 from synthclin.encoding import Encoded
 from synthclin.errors import NoisyTrainingWarning
 from synthclin.models.private_training import private_rows, promise_of
@@ -44,6 +48,7 @@ LINES = ROOT / "results" / "dp.jsonl"
 DELTA = 1e-6
 ROWS = 50_000
 MODELS = ("real rows", "mst", "aim", "graph")
+PEERS = {"OpenDP MST": "mst", "OpenDP AIM": "aim"}
 TARGETS = {"adult": "income", "support2": "hospdead", "actg175": "cens"}
 DECIMALS = {
     "support2": {
@@ -126,15 +131,34 @@ def synthetic(model: str, train: pd.DataFrame, schema: sc.Schema, epsilon: float
     return table, facts | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def cell(name: str, data: Path, model: str, epsilon: float, seed: int) -> dict:
+def by_opendp(model: str, codes: pd.DataFrame, epsilon: float, python: str) -> tuple[pd.DataFrame, dict]:
+    """Return rows of codes by OpenDP's mechanism, and facts about the fit."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        codes.to_csv(here / "codes.csv", index=False)
+        (here / "sizes.json").write_text(json.dumps({name: int(column.max()) + 1 for name, column in codes.items()}))
+        rho = Budget(epsilon, DELTA).rho
+        arguments = ["codes.csv", "sizes.json", PEERS[model], repr(rho), str(ROWS), "out.csv"]
+        command = [python, str(ROOT / "dp_opendp.py"), *arguments]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True, env=environment)
+        return pd.read_csv(here / "out.csv")[list(codes)], json.loads(done.stdout.splitlines()[-1])
+
+
+def cell(name: str, data: Path, model: str, epsilon: float, seed: int, opendp: str) -> dict:
     """Return one line."""
     train, holdout, schema = read(name, data, seed)
     facts: dict = {}
     table = train
-    if model != "real rows":
-        table, facts = synthetic(model, train, schema, epsilon)
     names, target = list(schema.modelled), TARGETS[name]
-    a, b = bins(table, schema), bins(holdout, schema)
+    if model in PEERS:
+        train, holdout = (pd.DataFrame(bins(part, schema), columns=names) for part in (train, holdout))
+        table, facts = by_opendp(model, train, epsilon, opendp)
+        a, b = table.to_numpy(), holdout.to_numpy()
+    else:
+        if model != "real rows":
+            table, facts = synthetic(model, train, schema, epsilon)
+        a, b = bins(table, schema), bins(holdout, schema)
     ways = {f"tv{way}": variation(a, b, way) for way in (1, 2, 3)}
     same_size = table[names].head(len(train))
     matrices = measures.numbers([same_size, holdout[names]])
@@ -177,6 +201,7 @@ def main() -> None:
     parser.add_argument("--epsilons", nargs="*", type=float, default=[1.0, 3.0, 10.0])
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--lines", type=Path, default=LINES)
+    parser.add_argument("--opendp", default=sys.executable, metavar="PYTHON", help="interpreter with opendp[mbi]")
     parser.add_argument("--summary", type=Path, metavar="LINES")
     parser.add_argument("--cell", nargs=4, metavar=("TABLE", "MODEL", "EPSILON", "SEED"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -187,7 +212,7 @@ def main() -> None:
         name, model, epsilon, seed = asked.cell
         warnings.simplefilter("ignore", NoisyTrainingWarning)
         with quiet():
-            print(json.dumps(cell(name, asked.data, model, float(epsilon), int(seed))))
+            print(json.dumps(cell(name, asked.data, model, float(epsilon), int(seed), asked.opendp)))
         return
     lines = asked.lines.read_text().splitlines() if asked.lines.is_file() else []
     known = {tuple(json.loads(line)[key] for key in ("table", "model", "epsilon", "seed")) for line in lines}
@@ -197,7 +222,8 @@ def main() -> None:
                 for epsilon in [0.0] if model == "real rows" else asked.epsilons:
                     if (name, model, epsilon, seed) in known:
                         continue
-                    command = [sys.executable, __file__, "--data", asked.data, "--cell", name, model, epsilon, seed]
+                    options = ["--data", asked.data, "--opendp", asked.opendp]
+                    command = [sys.executable, __file__, *options, "--cell", name, model, epsilon, seed]
                     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
                     if done.returncode:
                         print(name, model, epsilon, seed, done.stderr.strip().splitlines()[-1], file=sys.stderr)
