@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 __all__ = ["killed_while_training"]
 
 
@@ -37,6 +39,7 @@ def _train(folder: Path, said: Path, words: list[str]) -> None:
         from synthclin import progress  # noqa: PLC0415 - what they print stands in the file
         from synthclin.cli import main  # noqa: PLC0415
         from synthclin.models import Checkpoint  # noqa: PLC0415
+        from tests.short import short_trainings  # noqa: PLC0415
 
         offer, left = Checkpoint.offer, [3]
 
@@ -46,6 +49,7 @@ def _train(folder: Path, said: Path, words: list[str]) -> None:
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+        short_trainings(pytest.MonkeyPatch())  # as in the process that resumes it
         progress.PLAIN_EVERY = 0.0
         Checkpoint.__init__.__defaults__ = (0.0,)
         Checkpoint.offer = kill

@@ -6,15 +6,15 @@ import dataclasses
 
 import pytest
 
-from synthclin.models.attention import synthesizer
+from synthclin.models.attention import synthesizer, training
 from synthclin.models.families import gan
+from synthclin.models.generator.training import plan_for
 
 
 def short_trainings(patch: pytest.MonkeyPatch) -> None:
     """Train for a third of the epochs, in two folds at most."""
-    for module in (synthesizer, gan):
-        whole = module.plan_for
-        patch.setattr(module, "plan_for", lambda *a, whole=whole, **k: _shortened(whole(*a, **k)))
+    patch.setattr(gan, "plan_for", lambda *size, **kind: _shortened(plan_for(*size, **kind)))
+    patch.setattr(synthesizer, "plan_for", lambda *size, **kind: _shortened(training.plan_for(*size, **kind)))
 
 
 def _shortened(plan):

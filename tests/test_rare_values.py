@@ -14,6 +14,8 @@ from synthclin.rules.survey import survey
 from synthclin.rules.validation import check, conform
 from synthclin.schema.codebook import Entry, with_codebook
 from tests.conftest import Study, toy_config
+from tests.evaluation.conftest import few_sdmetrics, few_trees
+from tests.short import short_trainings
 
 ROWS = 264
 PLANTED = {
@@ -86,6 +88,12 @@ def cells_of(sample):
 
 
 class TestRareValues:
+    @pytest.fixture(autouse=True)
+    def _quick(self, monkeypatch):
+        few_trees(monkeypatch)
+        few_sdmetrics(monkeypatch)
+        short_trainings(monkeypatch)
+
     def test_python(self, tmp_path, capfd):
         table = planted_table()
         inferred = infer(table)

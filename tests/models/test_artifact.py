@@ -12,9 +12,17 @@ import torch
 from synthclin.errors import ModelFormatError, OutputError, SynthclinError
 from synthclin.models import ConditionalGAN, load
 from synthclin.schema import Schema
+from tests.short import short_trainings
 from tests.ward import SCHEMA, ward
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture

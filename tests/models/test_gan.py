@@ -12,6 +12,7 @@ from synthclin.models.families import gan
 from synthclin.models.generator import adversarial
 from synthclin.models.generator.training import plan_for
 from synthclin.models.generator.validation_metrics import ValidationMetrics
+from tests.short import short_trainings
 from tests.ward import SCHEMA, ward
 
 
@@ -112,7 +113,9 @@ def test_harmful_fine_tuning_is_rejected(table, monkeypatch):
 
 
 def seeded(table, seed):
-    return ConditionalGAN(SCHEMA, effort="quick", random_state=seed, width=16).fit(table.iloc[:120])
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        return ConditionalGAN(SCHEMA, effort="quick", random_state=seed, width=16).fit(table.iloc[:120])
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from synthclin.errors import ConfigError
 from synthclin.models import Checkpoint, load
 from synthclin.models.selection import Trial, best_of, folds_of
 from synthclin.schema import Schema
+from tests.short import short_trainings
 from tests.ward import SCHEMA, ward
 
 OUTCOME = Schema.model_validate(
@@ -138,7 +139,8 @@ def test_shrinkage_is_confirmed_out_of_fold():
     assert ((model.strengths_ >= 0) & (model.strengths_ <= 1)).all()
 
 
-def test_the_budget_leaves_out_slow_families_and_names_them():
+def test_the_budget_leaves_out_slow_families_and_names_them(monkeypatch):
+    short_trainings(monkeypatch)
     model = sc.AutoSynthesizer(OUTCOME, effort="quick", seconds=0.5, random_state=2)
     model.fit(patients(60))
     selection = model.training_["selection"]

@@ -29,6 +29,7 @@ from synthclin.study.sweep_cells import run_cell, state_of
 from synthclin.study.verify import verify
 from tests.conftest import toy_config, toy_table
 from tests.killed import killed_while_training
+from tests.short import short_trainings
 
 TINY = {"type": "gan", "effort": "quick", "device": "cpu", "width": 8, "blocks": 0, "name": "tiny"}
 GRID = {
@@ -67,6 +68,13 @@ def lines_of(folder):
 
 def reports_of(folder):
     return {name: (Path(folder) / "cells" / name / "report.json").read_bytes() for name in CELLS}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        short_trainings(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
