@@ -17,7 +17,7 @@ from synthclin.errors import ConfigError
 
 __all__ = ["GraphicalModel"]
 
-_LARGEST = 10_000_000  # cells of a table that is asked for
+_LARGEST = 10_000_000  # cells of a table or of a junction tree
 _SHRINKAGE = 1 / 4  # the ridge on a potential, as a share of the noise of its cell
 
 Pair = tuple[int, int]
@@ -57,7 +57,6 @@ class GraphicalModel:
         self._tables: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}  # values, variance
         self._potentials: dict[tuple[int, ...], np.ndarray] = {}
         self._beliefs: list[np.ndarray] = Propagation(self.tree, []).run([])[1]
-        self._pairs: dict[Pair, np.ndarray] | None = None
 
     def fit(self, tables: Sequence[NoisyTable], *, iterations: int = 300, tree: JunctionTree | None = None) -> Self:
         """Fit the model to all of some noisy tables, from the potentials of its last fit; returns itself.
@@ -68,14 +67,17 @@ class GraphicalModel:
             tree: a junction tree with a clique for each table; made here if not given.
 
         Raises:
-            ConfigError: there is no table, or one does not fit the columns.
+            ConfigError: there is no table, one does not fit the columns, or the junction tree is too large.
         """
         self._tables = self._combined(tables)
         pairs = [pair for columns in self._tables for pair in combinations(columns, 2)]
-        self.tree = tree or junction_tree(self.cardinalities, pairs)
+        tree = tree or junction_tree(self.cardinalities, pairs)
+        if tree.cells > _LARGEST:
+            what = f"the junction tree of these tables has more than {_LARGEST:,} cells"
+            raise ConfigError("graphical model", what, "Take tables of fewer columns, or with fewer codes.")
+        self.tree = tree
         self.total = _total(self._tables.values())
         self._solve(iterations)
-        self._pairs = None
         return self
 
     def _combined(self, tables: Sequence[NoisyTable]) -> dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]]:
@@ -142,11 +144,10 @@ class GraphicalModel:
             what = f"columns must be different indices of its columns, with at most {_LARGEST:,} cells"
             raise ConfigError("graphical model", what, "Take other columns.")
 
-    def pairs(self) -> dict[Pair, np.ndarray]:
-        """Return the expected counts of every pair of columns a < b."""
-        if self._pairs is None:
-            self._pairs = {pair: self.total * t for pair, t in pair_tables(self.tree, self._beliefs).items()}
-        return self._pairs
+    def pairs(self, largest: int = 1_000_000) -> dict[Pair, np.ndarray]:
+        """Return the expected counts of every pair of columns a < b with at most `largest` cells."""
+        tables = pair_tables(self.tree, self._beliefs, largest)
+        return {pair: self.total * table for pair, table in tables.items()}
 
     def table(self, columns: Sequence[int]) -> np.ndarray:
         """Return the expected counts of a contingency table, one axis per column, also of columns in no clique.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from synthclin.errors import ConfigError
 __all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
+_KEPT = 10_000  # cells of an exact table that is kept for the next selection
 _UNIT = 1024  # tables, weights and penalties of a selection are whole multiples of 1 / _UNIT
 _HUGE = 2**30 * _UNIT  # a total or penalty; with weights of at most 1,024 scores stay below 2**62
 
@@ -239,11 +241,14 @@ class PrivateTable:
 
     def _count(self, columns: tuple[int, ...]) -> np.ndarray:
         """Return the exact contingency table; it never leaves this object."""
-        if columns not in self._counts:
-            shape = tuple(self._cardinalities[j] for j in columns)
-            cell = np.ravel_multi_index(tuple(self._codes[j] for j in columns), shape)
-            self._counts[columns] = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-        return self._counts[columns]
+        if columns in self._counts:
+            return self._counts[columns]
+        shape = tuple(self._cardinalities[j] for j in columns)
+        cell = np.ravel_multi_index(tuple(self._codes[j] for j in columns), shape)
+        counts: np.ndarray = np.bincount(cell, minlength=math.prod(shape)).reshape(shape)
+        if counts.size <= _KEPT:
+            self._counts[columns] = counts
+        return counts
 
 
 _FIT = "Give arguments that fit its columns."

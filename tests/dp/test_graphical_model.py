@@ -192,6 +192,19 @@ def test_unknown_columns_are_refused(columns):
         model.fit([NoisyTable(columns, np.ones([2] * len(columns)), np.ones([2] * len(columns)), 0.1)])
 
 
+def test_large_pairs_are_left_out_where_asked_for():
+    model = GraphicalModel(SIZES).fit(_noisy(_joint(0), CYCLE, sd=5))
+    assert set(model.pairs(largest=8)) == {(0, 1), (0, 2), (0, 3)}
+
+
+def test_a_junction_tree_of_too_many_cells_is_refused():
+    tables = [NoisyTable((0, j), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 5)]
+    tables += [NoisyTable((j, j + 1), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 4)]
+    tables += [NoisyTable((j, j + 2), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 3)]
+    with pytest.raises(ConfigError, match="the junction tree of these tables has more than"):
+        GraphicalModel([60] * 5).fit(tables)
+
+
 def test_tables_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match="there is no noisy table"):
         GraphicalModel(SIZES).fit([])
