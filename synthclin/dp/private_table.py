@@ -308,13 +308,14 @@ def _at_most_each(codes: np.ndarray, patient: np.ndarray, most: int) -> tuple[np
     """Return at most so many rows of each patient, chosen at random, in a random order, and the number of patients."""
     if patient.shape != (len(codes),):
         raise ConfigError("private table", "there is not one patient identifier per row", _FIT)
-    if patient.dtype.kind == "f" and np.isnan(patient).any():
-        raise ConfigError("private table", "patient identifiers are missing", "Give each row its patient.")
     try:
+        missing = bool((patient != patient).any())  # noqa: PLR0124 (NaN and NaT differ from themselves)
         _, number = np.unique(patient, return_inverse=True)
     except TypeError:
-        what = "patient identifiers are of different types"
+        what = "patient identifiers are missing or of different types"
         raise ConfigError("private table", what, "Give all of them as text or as numbers.") from None
+    if missing:
+        raise ConfigError("private table", "patient identifiers are missing", "Give each row its patient.")
     key = np.frombuffer(os.urandom(8 * len(codes)), np.uint64)
     order = np.lexsort((key, number))
     ordered = number[order]
