@@ -156,18 +156,24 @@ class GraphicalModel:
             ConfigError: the columns are unknown, repeated or have too many cells.
         """
         self._require(columns)
-        wanted = set(columns)
-        roots = [i for i, parent in enumerate(self.tree.parents) if parent < 0]
-        found = [self._eliminated(root, wanted) for root in roots]
-        known = [part for part in found if part is not None]
-        return self.total * _contract(known, list(columns))
+        below: list[list[_Part]] = [[] for _ in self.tree.cliques]
+        whole: list[_Part] = []
+        for clique in range(len(below) - 1, -1, -1):  # children stand behind their parents
+            part = self._eliminated(clique, below[clique], set(columns))
+            if part is not None:
+                parent = self.tree.parents[clique]
+                (below[parent] if parent >= 0 else whole).append(part)
+        return self.total * _contract(whole, list(columns))
 
-    def _eliminated(self, clique: int, wanted: set[int]) -> _Part | None:
-        """Return P(wanted columns at or below a clique | its separator), None if there are none."""
-        entry = self.tree.separators[clique]
-        children = [i for i in self.tree.neighbours[clique] if self.tree.parents[i] == clique]
-        below = [part for part in (self._eliminated(child, wanted) for child in children) if part is not None]
-        here = self.tree.cliques[clique]
+    def _eliminated(self, clique: int, below: list[_Part], wanted: set[int]) -> _Part | None:
+        """Return P(wanted columns at or below a clique | its separator), None if there are none.
+
+        Arguments:
+            clique: its index.
+            below: the same of the cliques whose parent it is.
+            wanted: columns.
+        """
+        entry, here = self.tree.separators[clique], self.tree.cliques[clique]
         found = {j for part in below for j in part[1]}
         if not below and not wanted & set(here) - set(entry):
             return None
