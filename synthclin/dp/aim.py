@@ -65,7 +65,7 @@ def aim(
         candidates = [pair for pair in pairs if trees.fits(pair)]
         if not candidates:
             break
-        expected = model.pairs()
+        expected = model.pairs(largest)
         noise = expected_noise(_MEASURE * cost, table.at_most)
         penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
         models = [expected[pair] for pair in candidates]
@@ -84,7 +84,7 @@ def aim(
         tree = trees.grown(pair)
         edges = [*edges, pair] if pair not in edges else edges
         model.fit(measured, iterations=_STEPS, tree=tree)
-        if np.abs(model.pairs()[pair] - before).sum() <= penalties[choice]:
+        if np.abs(model.table(pair) - before).sum() <= penalties[choice]:
             cost *= _DEARER
         if on_round is not None:
             on_round(number, min(1.0, spent / rho))

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, binom
+from scipy.stats import beta
 
 from synthclin.dp.budget import Budget
 from synthclin.dp.ledger import Ledger
+from synthclin.dp.one_run_bound import epsilon_bound
 from synthclin.dp.private_table import NoisyTable, PrivateTable
 from synthclin.errors import ConfigError
 
-__all__ = ["Audit", "audit", "audit_pair", "audit_selection", "cell_canaries", "one_run_bound"]
+__all__ = ["Audit", "audit", "audit_pair", "audit_selection", "cell_canaries"]
 
 _COLUMNS = 3  # audit columns, in each of which a canary has a code of its own
 _SHARES = (1.0, 0.5, 0.2, 0.1)  # of the canaries that are guessed about, those with the clearest scores
@@ -85,47 +86,10 @@ def audit(mechanism: Mechanism, m: int, epsilon: float, delta: float, *, confide
     for share in _SHARES:
         half = int(m * share / 2)
         right = int(present[order[m - half :]].sum() + (~present[order[:half]]).sum())
-        bound = one_run_bound(m, 2 * half, right, delta, 1 - error)
-        found.append((bound, 2 * half, right, one_run_bound(m, 2 * half, 2 * half, delta, 1 - error)))
+        bound, most = (epsilon_bound(m, 2 * half, count, error=error, delta=delta) for count in (right, 2 * half))
+        found.append((bound, 2 * half, right, most))
     bound, guesses, right, _ = max(found)
     return Audit(epsilon, bound, max(most for *_, most in found), confidence, guesses, right)
-
-
-def one_run_bound(m: int, guesses: int, right: int, delta: float, confidence: float = 0.95) -> float:
-    """Return a lower bound of epsilon from the guesses of one run, 0 where they show nothing.
-
-    Arguments:
-        m: the number of canaries, each present by a fair coin.
-        guesses: how many of them were guessed about, a number chosen before.
-        right: how many guesses were right.
-        delta: of the claim.
-        confidence: of the bound.
-
-    Source: Steinke, Nasr and Jagielski 2023, theorem 5.2 and appendix D.
-
-    Example:
-        >>> round(one_run_bound(1000, 1000, 1000, 1e-6), 2), one_run_bound(1000, 1000, 500, 1e-6)
-        (5.81, 0.0)
-    """
-    if not 0 <= right <= guesses <= m:
-        raise ConfigError(
-            "privacy audit", "there are more right guesses than guesses, or than canaries", "Count again."
-        )
-
-    def chance(epsilon: float) -> float:
-        """Return the largest probability of so many right guesses under (epsilon, delta)."""
-        single = 1 / (1 + math.exp(-epsilon))
-        below = np.cumsum(binom.pmf(np.arange(right - 1, -1, -1), guesses, single))  # right - i guesses or more
-        slack = float((below / np.arange(1, right + 1)).max(initial=0.0))
-        return float(binom.sf(right - 1, guesses, single)) + 2 * m * delta * slack
-
-    if chance(0.0) > 1 - confidence:
-        return 0.0
-    low, high = 0.0, 50.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if chance(middle) <= 1 - confidence else (low, middle)
-    return low
 
 
 def cell_canaries(fit: Callable[[PrivateTable], Sequence[NoisyTable]], epsilon: float, delta: float) -> Mechanism:

@@ -17,7 +17,7 @@ from synthclin.errors import ConfigError
 
 __all__ = ["GraphicalModel"]
 
-_LARGEST = 10_000_000  # cells of a table that is asked for
+_LARGEST = 10_000_000  # cells of a table or of a junction tree
 _SHRINKAGE = 1 / 4  # the ridge on a potential, as a share of the noise of its cell
 
 Pair = tuple[int, int]
@@ -57,7 +57,6 @@ class GraphicalModel:
         self._tables: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}  # values, variance
         self._potentials: dict[tuple[int, ...], np.ndarray] = {}
         self._beliefs: list[np.ndarray] = Propagation(self.tree, []).run([])[1]
-        self._pairs: dict[Pair, np.ndarray] | None = None
 
     def fit(self, tables: Sequence[NoisyTable], *, iterations: int = 300, tree: JunctionTree | None = None) -> Self:
         """Fit the model to all of some noisy tables, from the potentials of its last fit; returns itself.
@@ -68,14 +67,17 @@ class GraphicalModel:
             tree: a junction tree with a clique for each table; made here if not given.
 
         Raises:
-            ConfigError: there is no table, or one does not fit the columns.
+            ConfigError: there is no table, one does not fit the columns, or the junction tree is too large.
         """
         self._tables = self._combined(tables)
         pairs = [pair for columns in self._tables for pair in combinations(columns, 2)]
-        self.tree = tree or junction_tree(self.cardinalities, pairs)
+        tree = tree or junction_tree(self.cardinalities, pairs)
+        if tree.cells > _LARGEST:
+            what = f"the junction tree of these tables has more than {_LARGEST:,} cells"
+            raise ConfigError("graphical model", what, "Take tables of fewer columns, or with fewer codes.")
+        self.tree = tree
         self.total = _total(self._tables.values())
         self._solve(iterations)
-        self._pairs = None
         return self
 
     def _combined(self, tables: Sequence[NoisyTable]) -> dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]]:
@@ -142,11 +144,10 @@ class GraphicalModel:
             what = f"columns must be different indices of its columns, with at most {_LARGEST:,} cells"
             raise ConfigError("graphical model", what, "Take other columns.")
 
-    def pairs(self) -> dict[Pair, np.ndarray]:
-        """Return the expected counts of every pair of columns a < b."""
-        if self._pairs is None:
-            self._pairs = {pair: self.total * t for pair, t in pair_tables(self.tree, self._beliefs).items()}
-        return self._pairs
+    def pairs(self, largest: int = 1_000_000) -> dict[Pair, np.ndarray]:
+        """Return the expected counts of every pair of columns a < b with at most `largest` cells."""
+        tables = pair_tables(self.tree, self._beliefs, largest)
+        return {pair: self.total * table for pair, table in tables.items()}
 
     def table(self, columns: Sequence[int]) -> np.ndarray:
         """Return the expected counts of a contingency table, one axis per column, also of columns in no clique.
@@ -155,18 +156,24 @@ class GraphicalModel:
             ConfigError: the columns are unknown, repeated or have too many cells.
         """
         self._require(columns)
-        wanted = set(columns)
-        roots = [i for i, parent in enumerate(self.tree.parents) if parent < 0]
-        found = [self._eliminated(root, wanted) for root in roots]
-        known = [part for part in found if part is not None]
-        return self.total * _contract(known, list(columns))
+        below: list[list[_Part]] = [[] for _ in self.tree.cliques]
+        whole: list[_Part] = []
+        for clique in range(len(below) - 1, -1, -1):  # children stand behind their parents
+            part = self._eliminated(clique, below[clique], set(columns))
+            if part is not None:
+                parent = self.tree.parents[clique]
+                (below[parent] if parent >= 0 else whole).append(part)
+        return self.total * _contract(whole, list(columns))
 
-    def _eliminated(self, clique: int, wanted: set[int]) -> _Part | None:
-        """Return P(wanted columns at or below a clique | its separator), None if there are none."""
-        entry = self.tree.separators[clique]
-        children = [i for i in self.tree.neighbours[clique] if self.tree.parents[i] == clique]
-        below = [part for part in (self._eliminated(child, wanted) for child in children) if part is not None]
-        here = self.tree.cliques[clique]
+    def _eliminated(self, clique: int, below: list[_Part], wanted: set[int]) -> _Part | None:
+        """Return P(wanted columns at or below a clique | its separator), None if there are none.
+
+        Arguments:
+            clique: its index.
+            below: the same of the cliques whose parent it is.
+            wanted: columns.
+        """
+        entry, here = self.tree.separators[clique], self.tree.cliques[clique]
         found = {j for part in below for j in part[1]}
         if not below and not wanted & set(here) - set(entry):
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -15,7 +14,9 @@ from synthclin.dp.private_table import NoisyTable, PrivateTable, require_one_way
 __all__ = ["mst"]
 
 
-def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple[GraphicalModel, list[NoisyTable]]:
+def mst(
+    table: PrivateTable, one_way: Sequence[NoisyTable], rho: float, *, largest: int = 1_000_000
+) -> tuple[GraphicalModel, list[NoisyTable]]:
     """Return a graphical model and the noisy tables that it was fitted to: the one-way tables, then the pairs.
 
     Pairs join the columns to one tree, strongest relations first: each is chosen by its distance from independence,
@@ -25,6 +26,7 @@ def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple
         table: the rows, of the same codes as the one-way tables.
         one_way: the noisy one-way table of each column, in their order.
         rho: what may be spent, of zCDP.
+        largest: pairs of more cells are no candidates, so columns of very many codes may stay alone.
 
     Source: McKenna, Miklau and Sheldon 2021, arXiv 2108.04978.
 
@@ -37,13 +39,12 @@ def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple
     model, measured = GraphicalModel(sizes).fit(one_way), list(one_way)
     if len(sizes) == 1:
         return model, measured
-    expected = model.pairs()
+    expected = model.pairs(largest)
     share = rho / 2 / (len(sizes) - 1)
     noise = expected_noise(share, table.at_most)
     component = list(range(len(sizes)))
     tree: list[tuple[int, int]] = []
-    while len(tree) < len(sizes) - 1:
-        candidates = [(a, b) for a, b in combinations(range(len(sizes)), 2) if component[a] != component[b]]
+    while candidates := [(a, b) for a, b in expected if component[a] != component[b]]:
         models = [expected[pair] for pair in candidates]
         penalties = [noise * sizes[a] * sizes[b] for a, b in candidates]
         a, b = candidates[
@@ -51,5 +52,5 @@ def mst(table: PrivateTable, one_way: Sequence[NoisyTable], rho: float) -> tuple
         ]
         tree.append((a, b))
         component = [component[a] if one == component[b] else one for one in component]
-    measured += [table.measure(pair, share) for pair in tree]
+    measured += [table.measure(pair, rho / 2 / len(tree)) for pair in tree]
     return model.fit(measured), measured

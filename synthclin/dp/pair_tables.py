@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -14,23 +13,24 @@ __all__ = ["pair_tables"]
 Directed = tuple[int, int]  # from a clique to the clique beside it
 
 
-def pair_tables(tree: JunctionTree, beliefs: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+def pair_tables(tree: JunctionTree, beliefs: Sequence[np.ndarray], largest: int) -> dict[tuple[int, int], np.ndarray]:
     """Return the joint distribution of each pair of columns a < b, shaped by their cardinalities.
 
     Arguments:
         tree: the junction tree.
         beliefs: the distribution of each clique, as of `Propagation.run`; neighbours agree on their separators.
+        largest: pairs of more cells are left out.
     """
     walk = _Walk(tree, beliefs)
-    found: dict[tuple[int, int], np.ndarray] = {}
+    sizes = tree.cardinalities
     homes = {j: i for i, clique in enumerate(tree.cliques) for j in clique}
-    alone = [walk.table(homes[j], (j,)) for j in range(len(homes))]
-    for a in range(len(alone)):
-        found |= {(a, b): table for b, table in walk.beside(a).items()}
-    different = {
-        (a, b): np.outer(alone[a], alone[b]) for a, b in combinations(range(len(alone)), 2) if (a, b) not in found
-    }
-    return found | different
+    alone = [walk.table(homes[j], (j,)) for j in range(len(sizes))]
+    found: dict[tuple[int, int], np.ndarray] = {}
+    for a in range(len(sizes)):
+        later = {b for b in range(a + 1, len(sizes)) if sizes[a] * sizes[b] <= largest}
+        tables = walk.beside(a, later)
+        found |= {(a, b): tables[b] if b in tables else np.outer(alone[a], alone[b]) for b in later}
+    return found
 
 
 class _Walk:
@@ -54,8 +54,8 @@ class _Walk:
         here, there = edge
         return self.tree.separators[there if self.tree.parents[there] == here else here]
 
-    def beside(self, source: int) -> dict[int, np.ndarray]:
-        """Return the tables of a column with each later column of its component."""
+    def beside(self, source: int, wanted: set[int]) -> dict[int, np.ndarray]:
+        """Return the tables of a column with the wanted columns of its component."""
         found: dict[int, np.ndarray] = {}
         size = self.tree.cardinalities[source]
         stack: list[tuple[Directed, np.ndarray]] = []
@@ -63,7 +63,7 @@ class _Walk:
             if source not in clique:
                 continue
             for b in clique:
-                if b > source and b not in found:
+                if b in wanted and b not in found:
                     found[b] = self.table(here, (source, b))
             for there in self.tree.neighbours[here]:
                 if source not in self._cliques[there]:
@@ -72,9 +72,8 @@ class _Walk:
         while stack:
             edge, joint = stack.pop()  # joint: (codes of the source, cells of the separator)
             here = edge[1]
-            for b in self._cliques[here] - set(self.separator(edge)):
-                if b > source:
-                    found[b] = joint @ self._target(edge, b)
+            for b in (self._cliques[here] & wanted) - set(self.separator(edge)):
+                found[b] = joint @ self._target(edge, b)
             stack += [
                 ((here, there), self._on(joint, edge, (here, there)))
                 for there in self.tree.neighbours[here]

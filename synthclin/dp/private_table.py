@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
 _LONGEST_NAME = 60  # characters of a column's name in the ledger
+_KEPT = 10_000  # cells of an exact table that is kept for the next selection
 _UNIT = 1024  # tables, weights and penalties of a selection are whole multiples of 1 / _UNIT
 _HUGE = 2**30 * _UNIT  # a total or penalty; with weights of at most 1,024 scores stay below 2**62
 
@@ -248,11 +250,14 @@ class PrivateTable:
 
     def _count(self, columns: tuple[int, ...]) -> np.ndarray:
         """Return the exact contingency table; it never leaves this object."""
-        if columns not in self._counts:
-            shape = tuple(self._cardinalities[j] for j in columns)
-            cell = np.ravel_multi_index(tuple(self._codes[j] for j in columns), shape)
-            self._counts[columns] = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-        return self._counts[columns]
+        if columns in self._counts:
+            return self._counts[columns]
+        shape = tuple(self._cardinalities[j] for j in columns)
+        cell = np.ravel_multi_index(tuple(self._codes[j] for j in columns), shape)
+        counts: np.ndarray = np.bincount(cell, minlength=math.prod(shape)).reshape(shape)
+        if counts.size <= _KEPT:
+            self._counts[columns] = counts
+        return counts
 
 
 _FIT = "Give arguments that fit its columns."
@@ -312,13 +317,14 @@ def _at_most_each(codes: np.ndarray, patient: np.ndarray, most: int) -> tuple[np
     """Return at most so many rows of each patient, chosen at random, in a random order, and the number of patients."""
     if patient.shape != (len(codes),):
         raise ConfigError("private table", "there is not one patient identifier per row", _FIT)
-    if patient.dtype.kind == "f" and np.isnan(patient).any():
-        raise ConfigError("private table", "patient identifiers are missing", "Give each row its patient.")
     try:
+        missing = bool((patient != patient).any())  # noqa: PLR0124 (NaN and NaT differ from themselves)
         _, number = np.unique(patient, return_inverse=True)
     except TypeError:
-        what = "patient identifiers are of different types"
+        what = "patient identifiers are missing or of different types"
         raise ConfigError("private table", what, "Give all of them as text or as numbers.") from None
+    if missing:
+        raise ConfigError("private table", "patient identifiers are missing", "Give each row its patient.")
     key = np.frombuffer(os.urandom(8 * len(codes)), np.uint64)
     order = np.lexsort((key, number))
     ordered = number[order]

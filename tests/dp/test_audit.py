@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
 from synthclin.dp import private_table
 from synthclin.dp.aim import aim
-from synthclin.dp.audit import audit, audit_pair, audit_selection, cell_canaries, one_run_bound
+from synthclin.dp.audit import audit, audit_pair, audit_selection, cell_canaries
 from synthclin.dp.mst import mst
 from synthclin.errors import ConfigError
 
@@ -47,26 +46,6 @@ def weak_noise(monkeypatch):
             monkeypatch.setattr(private_table, name, broken)
 
     return weaken
-
-
-@pytest.mark.parametrize("right", [600, 750, 900])
-def test_without_delta_the_bound_is_that_of_the_binomial(right):
-    bound = one_run_bound(1000, 1000, right, 0.0)
-    assert binom.sf(right - 1, 1000, 1 / (1 + math.exp(-bound))) == pytest.approx(0.05, abs=1e-6)
-
-
-def test_known_bounds():
-    assert one_run_bound(1000, 1000, 1000, DELTA) == pytest.approx(5.8, abs=0.02)
-    assert one_run_bound(200, 200, 200, DELTA) == pytest.approx(4.2, abs=0.02)
-    assert one_run_bound(1000, 1000, 500, DELTA) == 0
-    assert one_run_bound(1000, 0, 0, DELTA) == 0
-
-
-def test_bounds_grow_with_right_guesses_and_shrink_with_delta_and_confidence():
-    bounds = [one_run_bound(500, 200, right, DELTA) for right in range(100, 201, 5)]
-    assert bounds == sorted(bounds)
-    assert one_run_bound(500, 200, 190, 1e-5) < one_run_bound(500, 200, 190, 1e-7)
-    assert one_run_bound(500, 200, 190, DELTA, 0.99) < one_run_bound(500, 200, 190, DELTA, 0.9)
 
 
 @pytest.mark.parametrize(("epsilon", "m"), [(1, 4000), (3, 1000), (10, 1000)])
@@ -135,8 +114,5 @@ def test_scores_that_do_not_fit_are_refused(scores):
 def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError):
         audit(lambda present: present.astype(float), 19, 1, DELTA)
-    for wrong in ((10, 11, 5), (10, 5, 6), (10, 5, -1)):
-        with pytest.raises(ConfigError):
-            one_run_bound(*wrong, DELTA)
     with pytest.raises(ConfigError, match="the fit measured no pair"):
         audit_selection(lambda *_: None, 1.0, 10)

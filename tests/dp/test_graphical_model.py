@@ -81,6 +81,15 @@ def test_a_long_chain_and_a_wide_separator():
     assert model.table((6, 0, 3)) == pytest.approx(_marginal(joint, (6, 0, 3)), abs=1e-8)
 
 
+def test_a_chain_of_many_columns_is_no_deep_recursion():
+    columns = 500
+    tied = np.array([[90.0, 10.0], [10.0, 90.0]])
+    noisy = [NoisyTable((j, j + 1), tied, np.full((2, 2), 0.01), 0.1) for j in range(columns - 1)]
+    model = GraphicalModel([2] * columns).fit(noisy, iterations=30)
+    assert model.table((0, 3)) == pytest.approx(200 * np.linalg.matrix_power(tied / 100, 3) / 2, abs=1)
+    assert model.table((0, columns - 1)) == pytest.approx(np.full((2, 2), 50), abs=1)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_fit_is_near_the_least_squares_of_all_distributions(seed):
     noisy = _noisy(_joint(seed), CYCLE, sd=5, seed=seed)
@@ -190,6 +199,19 @@ def test_unknown_columns_are_refused(columns):
         model.table(columns)
     with pytest.raises(ConfigError):
         model.fit([NoisyTable(columns, np.ones([2] * len(columns)), np.ones([2] * len(columns)), 0.1)])
+
+
+def test_large_pairs_are_left_out_where_asked_for():
+    model = GraphicalModel(SIZES).fit(_noisy(_joint(0), CYCLE, sd=5))
+    assert set(model.pairs(largest=8)) == {(0, 1), (0, 2), (0, 3)}
+
+
+def test_a_junction_tree_of_too_many_cells_is_refused():
+    tables = [NoisyTable((0, j), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 5)]
+    tables += [NoisyTable((j, j + 1), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 4)]
+    tables += [NoisyTable((j, j + 2), np.ones((60, 60)), np.ones((60, 60)), 0.1) for j in range(1, 3)]
+    with pytest.raises(ConfigError, match="the junction tree of these tables has more than"):
+        GraphicalModel([60] * 5).fit(tables)
 
 
 def test_tables_that_do_not_fit_are_refused():

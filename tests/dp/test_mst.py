@@ -46,6 +46,16 @@ def test_half_of_the_cost_selects():
     assert costs == pytest.approx([0.25, 0.25], rel=1e-6)
 
 
+def test_large_pairs_are_no_candidates_and_the_others_get_their_share():
+    table, one_way, ledger, _ = _measured(3.0)
+    _, tables = mst(table, one_way, 2.0, largest=9)  # columns 1 and 3 have too many codes but for column 2
+    pairs = {one.columns for one in tables[5:]}
+    assert pairs <= {(0, 2), (0, 4), (1, 2), (2, 4)}
+    assert (1, 2) in pairs
+    assert sum(one.rho for one in tables[5:]) == pytest.approx(1.0, rel=1e-6)
+    assert ledger.spent <= 3.0
+
+
 def test_one_column_is_a_tree():
     ledger = Ledger(1.0)
     table = PrivateTable(np.zeros((100, 1), np.int64), [2], ledger)

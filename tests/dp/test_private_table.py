@@ -7,6 +7,7 @@ import math
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -250,6 +251,10 @@ def test_codes_that_do_not_fit_are_refused_without_a_value(codes, cardinalities)
         (np.arange(3), 1),
         (np.arange(8.0).reshape(4, 2), 1),
         (np.array([0, 1, np.nan, 3]), 1),
+        (np.array([0.0, math.nan, math.nan, 3.0], dtype=object), 1),
+        (np.array([None] * 4, dtype=object), 1),
+        (np.array(["2020-01-01", "NaT", "NaT", "2020-01-01"], dtype="datetime64[D]"), 1),
+        (np.array([1, pd.NA, 2, 3], dtype=object), 1),
         (np.array(["a", 1, None, 2], dtype=object), 1),
         (np.arange(4), 0),
         (np.arange(4), 1.5),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binom
 
+from synthclin.dp.one_run_bound import epsilon_bound
 from synthclin.evaluation import questions
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
@@ -29,12 +28,11 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.score import Score
 
-__all__ = ["EPSILON_LOWER_BOUND", "TABLE_EPSILON_LOWER_BOUND", "epsilon_bound", "epsilon_lower_bound", "table_epsilon"]
+__all__ = ["EPSILON_LOWER_BOUND", "TABLE_EPSILON_LOWER_BOUND", "epsilon_lower_bound", "table_epsilon"]
 
 DELTA = 1e-5
 _ERROR = 0.05
 _GUESSED = (1.0, 0.5, 0.2, 0.05)  # share of the pairs in which the attacker does not abstain
-_MOST_EPSILON = 50.0
 
 _METHOD = (
     "as many members and non-members as there are of both are paired at random; in each pair an attacker guesses which "
@@ -122,43 +120,6 @@ class _Guesses:
     bound: float
 
 
-def epsilon_bound(pairs: int, guesses: int, correct: int, *, error: float = _ERROR, delta: float = DELTA) -> float:
-    """Return the largest epsilon that so many right guesses reject; 0 where they reject none.
-
-    Under (epsilon, delta)-differential privacy the number of right guesses is stochastically no larger than binomial
-    with e^eps / (1 + e^eps), but for a probability that rises with delta (Steinke, Nasr and Jagielski, NeurIPS
-    2023, arXiv:2305.08846).
-
-    Arguments:
-        pairs: number of pairs, in each of which either patient is the member with probability 1/2.
-        guesses: number of pairs in which the attacker did not abstain.
-        correct: number of right guesses.
-        error: probability that the bound exceeds epsilon.
-        delta: of the differential privacy.
-
-    Example:
-        >>> round(epsilon_bound(100, 100, 100), 2), round(epsilon_bound(100, 100, 75), 2), epsilon_bound(100, 100, 50)
-        (3.49, 0.7, 0.0)
-    """
-
-    def excess(epsilon: float) -> float:
-        return _p_value(pairs, guesses, correct, epsilon, delta) - error
-
-    if not guesses or excess(0.0) >= 0:
-        return 0.0
-    if excess(_MOST_EPSILON) < 0:
-        return _MOST_EPSILON
-    return float(brentq(excess, 0.0, _MOST_EPSILON, xtol=1e-6))
-
-
-def _p_value(pairs: int, guesses: int, correct: int, epsilon: float, delta: float) -> float:
-    """Return the probability of as many right guesses or more."""
-    right = 1 / (1 + exp(-epsilon))
-    tail = float(binom.sf(correct - 1, guesses, right))
-    below = np.cumsum(binom.pmf(np.arange(correct - 1, -1, -1), guesses, right)) / np.arange(1, correct + 1)
-    return min(1.0, tail + float(below.max(initial=0.0)) * 2 * pairs * delta)
-
-
 def epsilon_lower_bound(
     c: Comparison, members: NDArray[np.float64], others: NDArray[np.float64], *, by: Sequence[str] = ()
 ) -> Score:
@@ -213,7 +174,7 @@ def _score(
         for share in _GUESSED
     ]
     best = max(found, key=lambda guesses: (guesses.bound, guesses.correct / guesses.guesses))
-    most = max(epsilon_bound(n, one.guesses, one.guesses, error=error) for one in found)
+    most = max(epsilon_bound(n, one.guesses, one.guesses, error=error, delta=DELTA) for one in found)
     share = min(max(best.correct / best.guesses, 0.5), 1 - 0.5 / best.guesses)
     details: dict[str, Any] = {
         "estimate": round(log(share / (1 - share)), 4),
@@ -256,4 +217,4 @@ def _guess(attack: str, lead: NDArray[np.float64], guesses: int, error: float, r
     right = np.where(lead == 0, rng.random(len(lead)) < 0.5, lead > 0)
     chosen = np.argsort(-np.abs(lead), kind="stable")[:guesses]
     correct = int(right[chosen].sum())
-    return _Guesses(attack, guesses, correct, epsilon_bound(len(lead), guesses, correct, error=error))
+    return _Guesses(attack, guesses, correct, epsilon_bound(len(lead), guesses, correct, error=error, delta=DELTA))
