@@ -207,7 +207,7 @@ class TestRefused:
         assert str(other.loc[5, "age"]) not in str(caught.value).replace(str(kept), "")
 
     def test_another_version(self, rows, kept, monkeypatch):
-        monkeypatch.setattr("synthclin.models.synthesizer.VERSION", "9.9")
+        monkeypatch.setattr("synthclin.models.training_identity.VERSION", "9.9")
         with pytest.raises(ModelFormatError, match=r"differs in: versions\."):
             fit(rows, Checkpoint(kept))
 
