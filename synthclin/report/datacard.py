@@ -126,7 +126,7 @@ def _card(edition: Findings, schema: Schema) -> str:
     rows = [(row.question, status_name(row.status), row.value, row.interval or "\u2013") for row in page.rows]
     parts = [
         "# " + tr("{title}: data card", title=escaped(page.title)),
-        f"**{tr('Synthetic rows. No row is a patient.')}** {_personal()}",
+        f"**{tr('Synthetic rows. No row is a patient.')}** {_personal(edition)}",
         markdown_table(("", ""), about),
         "## " + tr("Columns"),
         markdown_table((tr("Column"), tr("Type"), tr("Unit"), tr("May be missing"), tr("Meaning")), columns),
@@ -141,7 +141,12 @@ def _card(edition: Findings, schema: Schema) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _personal() -> str:
+def _personal(edition: Findings) -> str:
+    if edition.promise is not None:
+        return tr(
+            "The rows are sampled from a model of real patients with differential privacy, which bounds what they "
+            "disclose about any one patient. The validation report states the bound."
+        )
     return tr(
         "The rows are sampled from a model of real patients and may still be personal data. The validation report "
         "lists the attacks that were run; passing them is evidence against these attacks alone."

@@ -96,7 +96,7 @@ def test_so_do_the_data_card_and_the_metadata(reports, tmp_path):
 def test_both_editions_state_the_guarantee(reports):
     for report in (reports[0], reports[0].shareable()):
         page = report.to_html()
-        assert "Epsilon 3, delta 1e-06" in page
+        assert "Epsilon 3, delta 1e-6" in page
         assert "table of age" in page
         assert "AIM" in page
     assert "not covered" in reports[0].to_html()

@@ -31,8 +31,8 @@ def guarantee_sentence(facts: PromiseFacts) -> str:
 
 
 def _exact(value: float) -> str:
-    """Return epsilon or delta without rounding, such as ``2.5`` and ``1e-06``."""
-    return f"{value:.15g}"
+    """Return epsilon or delta without rounding, such as ``2.5`` and ``1e-6``."""
+    return f"{value:.15g}".replace("e-0", "e-")
 
 
 def promise_section(facts: PromiseFacts, edition: str) -> Section:
