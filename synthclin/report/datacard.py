@@ -145,7 +145,7 @@ def _personal(edition: Findings) -> str:
     if edition.promise is not None:
         return tr(
             "The rows are sampled from a model of real patients with differential privacy, which bounds what they "
-            "disclose about any one patient. The validation report states the bound."
+            "disclose about each patient. The validation report states the bound."
         )
     return tr(
         "The rows are sampled from a model of real patients and may still be personal data. The validation report "
@@ -216,7 +216,7 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
             *(text for key, text in facts.items() if key not in _WEAKEST),
         ],
         "rai:dataBiases": weakest or None,
-        "rai:personalSensitiveInformation": _personal(),
+        "rai:personalSensitiveInformation": _personal(edition),
         "rai:dataReleaseMaintenancePlan": tr("Retention: {retention}", retention=release.retention)
         if release.retention
         else None,
