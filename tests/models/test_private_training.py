@@ -260,6 +260,12 @@ def test_a_second_fit_beyond_the_ledger_file_is_refused(tmp_path):
         model(dp=promise).fit(toy_table())
 
 
+def test_a_model_of_a_ledger_file_is_read_back(tmp_path):
+    promise = PROMISE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
+    model(dp=promise).fit(toy_table()).save(tmp_path / "model")
+    assert load(tmp_path / "model").privacy_.promise.epsilon == 50.0
+
+
 def test_no_cell_is_in_the_folder(tmp_path):
     table = toy_table()
     table.loc[3, "bmi"] = 73.9  # held by nobody else
