@@ -20,7 +20,8 @@ class DifferentialPrivacy(BaseModel):
     Arguments:
         epsilon: the bound of the factor, as its logarithm.
         delta: a probability far below one over the number of patients.
-        unit: whose rows are protected together; rows without an identifier are patients of their own.
+        unit: whose rows are protected together. Without a column of identifiers each row is a patient of its own; with
+            one, rows that lack an identifier are left out.
         at_most: rows of one patient that are used at most; others are left out at random.
         patients: about how many patients the model is trained on, where that is public; otherwise a hundredth of the
             budget buys a noisy count.

@@ -73,7 +73,7 @@ class PrivacyRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON data; see `from_dict`."""
         return {
-            "promise": self.promise.model_dump(exclude_none=True, exclude={"ledger"}),
+            "promise": self.promise.model_dump(exclude_none=True, exclude={"ledger", "total_epsilon"}),
             "ledger": self.ledger.to_dict(),
             "mechanism": self.mechanism,
             "columns": list(self.columns),

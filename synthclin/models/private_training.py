@@ -33,6 +33,7 @@ from synthclin.encoding.declared import declared_encoder, merged_encoder
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.errors import ConfigError, NoisyTrainingWarning
 from synthclin.io.documents import validate
+from synthclin.models.distributed import processes
 from synthclin.rules.validation import readable_cells
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator
@@ -121,6 +122,9 @@ def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | No
         How much of the tables noise will be, or None where the number of patients is not declared: then that is known
         once a noisy number is bought.
     """
+    if processes() > 1:
+        what = "each process would measure the table anew, and spend a budget of its own"
+        raise ConfigError("dp", what, "Train with one process, without `torchrun`.")
     if schema.visit_time is not None:
         what = "patients with visits have no training with differential privacy: all visits of a patient count together"
         remedy = "Declare `visits: independent` and how many visits of a patient are used `at_most`."
@@ -166,7 +170,8 @@ def private_rows(
     """Return rows with the differential privacy of `promise`; noise comes from the operating system.
 
     Arguments:
-        table: real rows. Cells outside a range count at its end, and cells that are no value as missing.
+        table: real rows. Cells outside a range count at its end, and cells that are no value as missing. Rows without
+            an identifier are left out where the schema has a column of role ``entity``.
         schema: must declare every range, precision and level.
         promise: epsilon, delta and the unit.
         quick: whether a tree of pairs is measured (MST) instead of adaptively chosen pairs (AIM).
@@ -181,6 +186,9 @@ def private_rows(
     names, sizes = encoder.layout.names, _sizes(encoder)
     budget = Budget(promise.epsilon, promise.delta)
     cells = readable_cells(table, schema)
+    if schema.entity is not None:
+        # Nobody knows how many of them are of one patient.
+        cells = cells[cells[schema.entity].notna()].reset_index(drop=True)
     # With a seed, one patient more would change the shifts of others.
     cells = shifted(cells, schema, numpy_generator(secrets.randbits(62), "shift"))
     ledger = _ledger(promise, budget)

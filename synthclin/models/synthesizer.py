@@ -305,6 +305,9 @@ class Synthesizer(Imputing):
         parameters = {"schema": self.schema, **self._parameters(), "random_state": random_state}
         if "effort" in parameters:
             parameters["effort"] = "quick"
+        if self.privacy_ is not None:
+            # A number that is bought anew could refuse half of the patients.
+            parameters["dp"] = parameters["dp"] | {"patients": self.privacy_.patients}
         return type(self)(**parameters)
 
     def _fit_visits(

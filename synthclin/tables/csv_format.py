@@ -255,19 +255,30 @@ def _series(cells: pa.Array, column: Column | None, notation: FileNotation) -> p
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
     if not _stays_text(column) and len(present):
-        if notation.decimal == "," and not pc.any(pc.match_substring(present, ".")).as_py():
-            present = pc.replace_substring(present, ",", ".")
-            trimmed = pc.replace_substring(trimmed, ",", ".")
+        if notation.decimal == ",":
+            present, trimmed = map(_with_points, (present, trimmed))
         for pattern, kind in ((INTEGER, pa.int64()), (NUMBER, pa.float64())):
             if pc.all(pc.match_substring_regex(present, pattern)).as_py():
                 numbers = pc.if_else(missing, "0", trimmed).cast(kind).to_numpy()[codes]
                 gone = absent[codes]
                 whole = kind == pa.int64()
                 return pd.Series(pd.arrays.IntegerArray(numbers, gone) if whole else np.where(gone, np.nan, numbers))
+        if column is not None:
+            # Cell by cell: how one is read must not depend on other rows.
+            spelled = pc.match_substring_regex(pc.utf8_trim_whitespace(texts), NUMBER)
+            numeric = pc.match_substring_regex(trimmed, NUMBER)
+            values = pc.if_else(spelled, trimmed, texts).to_numpy(zero_copy_only=False)
+            values[numeric.to_numpy(zero_copy_only=False)] = trimmed.filter(numeric).cast(pa.float64()).to_numpy()
+            return pd.Series(np.where(absent, None, values)[codes], dtype=object)
     values = texts.to_numpy(zero_copy_only=False)
     if notation.date_format is not None and (column is None or column.resolution is not None):
         values = _dates(values, absent, notation, every=column is None)
     return pd.Series(np.where(absent, None, values)[codes], dtype=object)
+
+
+def _with_points(texts: pa.Array) -> pa.Array:
+    """Return texts with points for commas, and commas for points, which no number has."""
+    return pc.replace_substring(pc.replace_substring(pc.replace_substring(texts, ".", "\x00"), ",", "."), "\x00", ",")
 
 
 def _dates(

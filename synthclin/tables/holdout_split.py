@@ -6,14 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
+from synthclin.rules.validation import readable_cells
 from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from synthclin.schema import Schema
@@ -43,7 +44,7 @@ def split(
 
     Raises:
         ConfigError: `holdout` is no share, or an argument is no table or no schema.
-        DataError: one side would be empty, or the patients' column is absent.
+        DataError: one side would be empty, or the patients' column is absent; with `stable` also any other column.
 
     Example:
         >>> import pandas as pd
@@ -77,10 +78,25 @@ def _sides(table: pd.DataFrame, is_holdout: NDArray[np.bool_]) -> tuple[pd.DataF
 
 def _uniform(table: pd.DataFrame, schema: Schema, random_state: int) -> NDArray[np.float64]:
     """Return (rows,) numbers in [0, 1), each a keyed hash of the patient's identifier, or of the row without one."""
-    named = None if schema.entity is None else table[schema.entity].astype("string")
-    cells = table.astype("string").fillna("")
-    whole = cells.apply("\x1f".join, axis=1)
-    text = whole if named is None else named.where(named.notna(), whole)
+    cells = readable_cells(table, schema)
+    whole = ["\x1f".join(row) for row in zip(*(_texts(cells[name]) for name in cells), strict=True)]
+    named = whole if schema.entity is None else _texts(cells[schema.entity])
     key = random_state.to_bytes(8, "big", signed=False)
-    digests = (hashlib.blake2b(one.encode(), key=key, digest_size=8).digest() for one in text)
+    texts = (name or row for name, row in zip(named, whole, strict=True))
+    digests = (hashlib.blake2b(text.encode(), key=key, digest_size=8).digest() for text in texts)
     return np.array([int.from_bytes(digest, "big") / 2.0**64 for digest in digests], dtype=np.float64)
+
+
+def _texts(cells: pd.Series) -> NDArray[np.object_]:
+    """Return (rows,) the text of each typed cell, empty where missing, each for itself.
+
+    `astype` writes a whole column in one form: a missing level turns 1 into 1.0, and a time of day changes every date.
+    """
+    codes, known = pd.factorize(cells)
+    texts: NDArray[np.object_] = np.array([*(str(_positive_zero(one)) for one in known), ""], dtype=np.object_)[codes]
+    return texts
+
+
+def _positive_zero(cell: object) -> object:
+    """Return 0.0 for -0.0, which `factorize` takes for one, and any other cell unchanged."""
+    return cell + 0.0 if isinstance(cell, float) else cell

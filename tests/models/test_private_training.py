@@ -141,6 +141,32 @@ def test_rows_per_patient_are_declared_and_cost():
     assert abs(total - 80) < abs(total - 160)  # one row of each patient
 
 
+def test_rows_that_nobody_can_tell_apart_by_patient_are_not_used():
+    columns = {"who": {"type": "id", "role": "entity"}} | {k: v for k, v in COLUMNS.items() if k != "patient"}
+    schema = Schema.model_validate({"columns": columns})
+    table = toy_table().rename(columns={"patient": "who"})
+    table["who"] = [None if i < 100 else f"P{i}" for i in range(len(table))]  # 100 rows may be of one patient
+    record = private_rows(table, schema, promise_of(PROMISE), quick=True, random_state=1).record
+    of_sex = next(each for each in record.tables if each.columns == (1,))
+    assert of_sex.values.sum() == pytest.approx(len(table) - 100, abs=8)
+
+
+def test_several_processes_are_refused_because_each_would_measure(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="torchrun"):
+        model().fit(Untouchable({}))
+
+
+def test_a_shadow_model_buys_no_number_of_patients_and_enters_no_ledger_file(tmp_path):
+    promise = {key: value for key, value in PROMISE.items() if key != "patients"}
+    promise |= {"ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 100.0}
+    fitted = model(dp=promise).fit(toy_table())
+    shadow = fitted.shadow(5)
+    assert shadow.dp["patients"] == fitted.privacy_.patients
+    shadow.fit(toy_table().head(80))
+    assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 2
+
+
 def test_visits_are_refused_with_the_reason():
     columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "range": [0, 9], "role": "visit"}}
     schema = Schema.model_validate({"columns": columns | {"x": {"type": "integer", "range": [0, 9]}}})
@@ -258,6 +284,12 @@ def test_a_second_fit_beyond_the_ledger_file_is_refused(tmp_path):
     assert "ledger" not in fitted.parts().parameters["dp"]
     with pytest.raises(ConfigError, match=r"ledger\.jsonl"):
         model(dp=promise).fit(toy_table())
+
+
+def test_a_model_of_a_ledger_file_is_read_back(tmp_path):
+    promise = PROMISE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
+    model(dp=promise).fit(toy_table()).save(tmp_path / "model")
+    assert load(tmp_path / "model").privacy_.promise.epsilon == 50.0
 
 
 def test_no_cell_is_in_the_folder(tmp_path):
