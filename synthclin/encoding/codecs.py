@@ -47,6 +47,10 @@ class Codec(Protocol):
     cells: Intervals
 
     @property
+    def column(self) -> Column:
+        """The declaration of the column."""
+
+    @property
     def state(self) -> LineState | LevelsState:
         """The fitted parameters, as plain data."""
 

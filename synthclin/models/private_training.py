@@ -30,6 +30,7 @@ from synthclin.dp.record import Mechanism, PrivacyRecord
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.encoding.anchors import shifted
 from synthclin.encoding.declared import declared_encoder, merged_encoder
+from synthclin.encoding.determined import determined_columns
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.errors import ConfigError, NoisyTrainingWarning
 from synthclin.io.documents import validate
@@ -133,15 +134,23 @@ def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | No
     budget = Budget(promise.epsilon, promise.delta)
     if promise.patients is None:
         return None
-    return _useful(verdict(_sizes(encoder), budget.rho, promise.patients, promise.at_most))
+    sizes = _sizes(encoder, _measured(encoder))
+    return _useful(verdict(sizes, budget.rho, promise.patients, promise.at_most))
 
 
-def _sizes(encoder: TableEncoder) -> tuple[int, ...]:
-    """Return about how many codes each column has once its fine bins are merged."""
-    return tuple(
+def _measured(encoder: TableEncoder) -> list[int]:
+    """Return the indices of the columns that are measured: all but those that another one determines."""
+    determined = determined_columns(encoder.schema, encoder.codecs)
+    return [j for j, name in enumerate(encoder.layout.names) if name not in determined]
+
+
+def _sizes(encoder: TableEncoder, measured: Sequence[int]) -> tuple[int, ...]:
+    """Return about how many codes each of the measured columns has once its fine bins are merged."""
+    sizes = [
         codec.cardinality - max(0, len(codec.bins) - MERGED_BINS) if isinstance(codec, LineCodec) else codec.cardinality
         for codec in encoder.codecs.values()
-    )
+    ]
+    return tuple(sizes[j] for j in measured)
 
 
 def _useful(found: Verdict) -> Verdict:
@@ -183,7 +192,8 @@ def private_rows(
     """
     refuse_useless(schema, promise)
     encoder = declared_encoder(schema)
-    names, sizes = encoder.layout.names, _sizes(encoder)
+    measured = _measured(encoder)
+    names, sizes = tuple(encoder.layout.names[j] for j in measured), _sizes(encoder, measured)
     budget = Budget(promise.epsilon, promise.delta)
     cells = readable_cells(table, schema)
     if schema.entity is not None:
@@ -193,8 +203,8 @@ def private_rows(
     cells = shifted(cells, schema, numpy_generator(secrets.randbits(62), "shift"))
     ledger = _ledger(promise, budget)
     rows = PrivateTable(
-        encoder.encode(cells).codes.numpy(),
-        encoder.layout.cardinalities,
+        encoder.encode(cells).codes.numpy()[:, measured],
+        [encoder.layout.cardinalities[j] for j in measured],
         ledger,
         patient=patients(cells, schema),
         at_most=promise.at_most,
@@ -208,12 +218,12 @@ def private_rows(
     if found.word == "warn":
         warnings.warn(f"dp: {noise_text(found)}. {noise_remedy(found)}", NoisyTrainingWarning, stacklevel=4)
     fine = [rows.measure((j,), ONE_WAY * left / len(names)) for j in range(len(names))]
-    encoder, maps = _merged(encoder, fine)
+    encoder, maps = _merged(encoder, dict(zip(names, fine, strict=True)))
     one_way = [table.summed([maps[j]]) for j, table in enumerate(fine)]
     mechanism = mst if quick else aim
     model, tables = mechanism(rows.recoded(maps), one_way, (1 - ONE_WAY) * left)
     sampled = model.sample(FITTED_ROWS, numpy_generator(random_state, "graphical model"))
-    codes = torch.from_numpy(np.ascontiguousarray(sampled, dtype=np.int64))
+    codes = torch.from_numpy(_with_determined(encoder, measured, sampled))
     name: Mechanism = "mst" if quick else "aim"
     record = PrivacyRecord(promise, ledger, name, names, sizes, tuple(tables), count, FITTED_ROWS)
     return PrivateRows(encoder, Encoded(codes, torch.zeros(codes.shape)), record)
@@ -276,13 +286,25 @@ def _ledger(promise: DifferentialPrivacy, budget: Budget) -> Ledger:
     return Ledger(budget.rho)
 
 
-def _merged(encoder: TableEncoder, fine: Sequence[NoisyTable]) -> tuple[TableEncoder, list[NDArray[np.int64]]]:
-    """Return the encoder with bins merged by their noisy counts, and the maps of codes; nothing is bought."""
+def _with_determined(encoder: TableEncoder, measured: Sequence[int], sampled: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the codes of all columns from those of the (rows, measured) ones."""
+    names = encoder.layout.names
+    codes = np.empty((len(sampled), len(names)), dtype=np.int64)
+    codes[:, measured] = sampled
+    for target, (source, follows) in determined_columns(encoder.schema, encoder.codecs).items():
+        codes[:, names.index(target)] = follows[codes[:, names.index(source)]]
+    return codes
+
+
+def _merged(encoder: TableEncoder, fine: Mapping[str, NoisyTable]) -> tuple[TableEncoder, list[NDArray[np.int64]]]:
+    """Return the encoder with bins merged by their noisy counts, and the maps of measured codes; nothing is bought."""
     merged = {}
-    for (name, codec), table in zip(encoder.codecs.items(), fine, strict=True):
+    for name, table in fine.items():
+        codec = encoder.codecs[name]
         if isinstance(codec, LineCodec) and len(codec.bins):
             values, variance = table.values[codec.bin_code], table.variance[codec.bin_code]
             bins = NoisyTable((0,), values, variance, table.rho)
             groups = merged_bins(bins, [(0, len(values))], bins=MERGED_BINS)
             merged[name] = groups, np.where(values > np.sqrt(variance), values, 0.0)
-    return merged_encoder(encoder, merged)
+    result, maps = merged_encoder(encoder, merged)
+    return result, [to for name, to in zip(encoder.layout.names, maps, strict=True) if name in fine]

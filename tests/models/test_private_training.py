@@ -167,6 +167,18 @@ def test_a_shadow_model_buys_no_number_of_patients_and_enters_no_ledger_file(tmp
     assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_column_that_follows_from_another_is_computed_and_not_paid():
+    ranks = {"columns": ["stage", "rank"], "combinations": [["I", 1], ["II", 2], ["III", 3]]}
+    rank = {"type": "integer", "range": [1, 3]}
+    schema = Schema.model_validate({"columns": COLUMNS | {"rank": rank}, "constraints": [ranks]})
+    table = toy_table().assign(rank=0)  # whatever it holds
+    found = private_rows(table, schema, promise_of(PROMISE), quick=True, random_state=1)
+    assert found.record.columns == SCHEMA.modelled
+    assert not any("rank" in entry.what for entry in found.record.ledger.entries)
+    rows = found.encoder.decode(found.encoded)
+    assert (rows["rank"] == rows["stage"].cat.codes + 1).all()
+
+
 def test_visits_are_refused_with_the_reason():
     columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "range": [0, 9], "role": "visit"}}
     schema = Schema.model_validate({"columns": columns | {"x": {"type": "integer", "range": [0, 9]}}})
