@@ -130,6 +130,9 @@ def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | No
         what = "patients with visits have no training with differential privacy: all visits of a patient count together"
         remedy = "Declare `visits: independent` and how many visits of a patient are used `at_most`."
         raise ConfigError("dp", what, remedy)
+    if promise.at_most > 1 and schema.entity is None:
+        what = "`at_most` counts rows of a patient, and no column says whose a row is"
+        raise ConfigError("dp", what, "Declare `role: entity` for the column of patients, or leave `at_most` out.")
     encoder = declared_encoder(schema)
     budget = Budget(promise.epsilon, promise.delta)
     if promise.patients is None:

@@ -85,6 +85,7 @@ class Untouchable(pd.DataFrame):
     ("schema", "promise", "what"),
     [
         (SCHEMA.with_column("age", range=None), PROMISE, "range"),
+        (SCHEMA, PROMISE | {"at_most": 2}, "role: entity"),
         (SCHEMA.with_column("bmi", decimals=None), PROMISE, "precision"),
         (SCHEMA.with_column("sex", categories=None), PROMISE, "categories"),
         (SCHEMA, PROMISE | {"epsilon": 0.1, "patients": 50}, "noise"),
