@@ -142,7 +142,9 @@ def by_opendp(model: str, codes: pd.DataFrame, epsilon: float, python: str) -> t
         command = [python, str(ROOT / "dp_opendp.py"), *arguments]
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True, env=environment)
-        return pd.read_csv(here / "out.csv")[list(codes)], json.loads(done.stdout.splitlines()[-1])
+        # OpenDP adds a missing level to each column, which these codes do not have.
+        table = pd.read_csv(here / "out.csv")[list(codes)].fillna(0).astype(int)
+        return table, json.loads(done.stdout.splitlines()[-1])
 
 
 def cell(name: str, data: Path, model: str, epsilon: float, seed: int, opendp: str) -> dict:
