@@ -11,7 +11,7 @@ from synthclin.cli import main
 from synthclin.errors import ConfigError
 from synthclin.models import private_training
 from synthclin.schema import Schema
-from synthclin.study import manifest
+from synthclin.study import manifest, stages
 from synthclin.study.config import load
 from synthclin.study.export import CARD, export
 from synthclin.study.plan import dry_run
@@ -78,6 +78,27 @@ def test_a_run_states_its_guarantee_and_is_shared_by_it(study, tmp_path):
     assert "training rows" not in card
     assert "AUC" not in card
     assert (tmp_path / "shared" / "privacy.json").is_file()
+
+
+def test_what_the_guarantee_covers_follows_from_the_model_alone(study, monkeypatch):
+    """Two runs of one model on quite different real rows leave the same bytes, but for what is declared not covered."""
+    models, whole = [], stages.fit
+
+    def fit(*arguments):
+        models.append(models[0] if models else whole(*arguments))
+        models[-1].calls_ = 0
+        return models[-1]
+
+    monkeypatch.setattr(stages, "fit", fit)
+    monkeypatch.setattr(stages, "audit_mechanism", lambda *_a, **_k: ())
+    written = []
+    for table in (toy_table(), toy_table().head(90).assign(age=lambda rows: rows["age"].where(rows.index > 8, 999))):
+        table.to_csv(study.folder / "data.csv", index=False)
+        folder = done(private(study, epsilon=3.0, delta=1e-3), overwrite=True).folder
+        written.append({str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()})
+    differ = {name for name in written[0] if written[0][name] != written[1].get(name)}
+    assert differ == {"report.html", "report.json", "report.md", "manifest.json"}
+    assert set(written[0]) == set(written[1])
 
 
 def test_a_large_epsilon_is_not_shared_by_its_guarantee(study, tmp_path):
