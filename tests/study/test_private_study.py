@@ -144,6 +144,17 @@ def test_what_cannot_be_kept_is_refused_before_the_table_is_read(study, override
     assert what in str(raised.value)
 
 
+def test_ranges_that_are_guessed_from_rows_are_refused(study):
+    assert main(["schema", "infer", "data.csv", "-o", "guessed.yaml"]) == 0
+    private(study, epsilon=3.0).config["schema"] = "guessed.yaml"
+    study.write()
+    with pytest.raises(ConfigError, match=r"guessed\.yaml: line \d+: \d+ columns are guessed"):
+        load(study.path)
+    text = (study.folder / "guessed.yaml").read_text()
+    (study.folder / "guessed.yaml").write_text("\n".join(line for line in text.splitlines() if "# " not in line))
+    assert load(study.path).protect.dp is not None
+
+
 def test_the_plan_is_there_without_paying(study):
     private(study, ledger="ledger.jsonl")
     plan = dry_run(load(study.path, QUICK))
