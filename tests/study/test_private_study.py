@@ -75,6 +75,7 @@ def test_a_run_states_its_guarantee_and_is_shared_by_it(study, tmp_path):
     export(folder, tmp_path / "shared")
     card = (tmp_path / "shared" / CARD).read_text()
     assert "Epsilon 3" in card
+    assert "Unit: one row, because no column of the schema says whose a row is" in card
     assert "training rows" not in card
     assert "AUC" not in card
     assert (tmp_path / "shared" / "privacy.json").is_file()
