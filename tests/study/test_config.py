@@ -206,7 +206,6 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("override", "where"),
         [
-            ("protect.dp={epsilon: 3.0}", "protect.dp"),
             ("outputs.min_cell=11", "outputs.min_cell"),
             ("engine=ray", "engine"),
             ("data.source=ward.xpt", "data.source"),
