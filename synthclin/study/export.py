@@ -164,14 +164,22 @@ An AUC of 0.5 is chance. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} a
 {override}"""
 
 
-def _promise(record: PrivacyRecord, *, attacks: bool) -> str:
-    """Return the part of the card on differential privacy; `attacks` says whether the card has figures of attacks."""
+def _promise(record: PrivacyRecord, *, attacks: bool, named: bool) -> str:
+    """Return the part of the card on differential privacy.
+
+    `attacks` says whether the card has figures of attacks, `named` whether a column says whose a row is.
+    """
     promise = record.promise
     card = "it does not cover the figures of attacks below" if attacks else "it covers this card too"
+    unit = (
+        f"all rows of one patient, of which at most {promise.at_most} are used"
+        if named
+        else "one row, because no column of the schema says whose a row is"
+    )
     return f"""## Differential privacy
 
-Epsilon {promise.epsilon:g}, delta {promise.delta:g}. Unit: all rows of one patient, of which at most {promise.at_most}
-are used; tables that differ in one patient are neighbours. Budget: rho {record.ledger.rho:.5g} of zero-concentrated
+Epsilon {promise.epsilon:g}, delta {promise.delta:g}. Unit: {unit}; tables that
+differ in one such unit are neighbours. Budget: rho {record.ledger.rho:.5g} of zero-concentrated
 differential privacy, {len(record.ledger.entries)} measurements and selections ({record.mechanism.upper()}), listed with
 the noisy tables in `privacy.json`. The guarantee covers whatever is sampled from the model;
 {card}. Declared ranges, levels and rules count as public.
@@ -191,7 +199,9 @@ def _card(model: Synthesizer, record: manifest.Manifest, attacks: str) -> str:
         if private is None
         else "by differential privacy"
     )
-    guarantee = "" if private is None else _promise(private, attacks=bool(attacks))
+    guarantee = (
+        "" if private is None else _promise(private, attacks=bool(attacks), named=model.schema.entity is not None)
+    )
     parts = "\n".join(part for part in (guarantee, attacks) if part)
     evidence = (
         "The attacks above are those that were run. Stronger attacks exist; the verdict is no evidence against them."

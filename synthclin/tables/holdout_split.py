@@ -83,7 +83,7 @@ def _uniform(table: pd.DataFrame, schema: Schema, random_state: int) -> NDArray[
     named = whole if schema.entity is None else _texts(cells[schema.entity])
     key = random_state.to_bytes(8, "big", signed=False)
     texts = (name or row for name, row in zip(named, whole, strict=True))
-    digests = (hashlib.blake2b(text.encode(), key=key, digest_size=8).digest() for text in texts)
+    digests = (hashlib.blake2b(text.encode(errors="surrogatepass"), key=key, digest_size=8).digest() for text in texts)
     return np.array([int.from_bytes(digest, "big") / 2.0**64 for digest in digests], dtype=np.float64)
 
 

@@ -11,7 +11,7 @@ from synthclin.cli import main
 from synthclin.errors import ConfigError
 from synthclin.models import private_training
 from synthclin.schema import Schema
-from synthclin.study import manifest
+from synthclin.study import manifest, stages
 from synthclin.study.config import load
 from synthclin.study.export import CARD, export
 from synthclin.study.plan import dry_run
@@ -75,9 +75,31 @@ def test_a_run_states_its_guarantee_and_is_shared_by_it(study, tmp_path):
     export(folder, tmp_path / "shared")
     card = (tmp_path / "shared" / CARD).read_text()
     assert "Epsilon 3" in card
+    assert "Unit: one row, because no column of the schema says whose a row is" in card
     assert "training rows" not in card
     assert "AUC" not in card
     assert (tmp_path / "shared" / "privacy.json").is_file()
+
+
+def test_what_the_guarantee_covers_follows_from_the_model_alone(study, monkeypatch):
+    """Two runs of one model on quite different real rows leave the same bytes, but for what is declared not covered."""
+    models, whole = [], stages.fit
+
+    def fit(*arguments):
+        models.append(models[0] if models else whole(*arguments))
+        models[-1].calls_ = 0
+        return models[-1]
+
+    monkeypatch.setattr(stages, "fit", fit)
+    monkeypatch.setattr(stages, "audit_mechanism", lambda *_a, **_k: ())
+    written = []
+    for table in (toy_table(), toy_table().head(90).assign(age=lambda rows: rows["age"].where(rows.index > 8, 999))):
+        table.to_csv(study.folder / "data.csv", index=False)
+        folder = done(private(study, epsilon=3.0, delta=1e-3), overwrite=True).folder
+        written.append({str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()})
+    differ = {name for name in written[0] if written[0][name] != written[1].get(name)}
+    assert differ == {"report.html", "report.json", "report.md", "manifest.json"}
+    assert set(written[0]) == set(written[1])
 
 
 def test_a_large_epsilon_is_not_shared_by_its_guarantee(study, tmp_path):
@@ -121,6 +143,17 @@ def test_what_cannot_be_kept_is_refused_before_the_table_is_read(study, override
     with pytest.raises(ConfigError) as raised:
         run(study.path, overrides=[*QUICK[3:], override])
     assert what in str(raised.value)
+
+
+def test_ranges_that_are_guessed_from_rows_are_refused(study):
+    assert main(["schema", "infer", "data.csv", "-o", "guessed.yaml"]) == 0
+    private(study, epsilon=3.0).config["schema"] = "guessed.yaml"
+    study.write()
+    with pytest.raises(ConfigError, match=r"guessed\.yaml: line \d+: \d+ columns are guessed"):
+        load(study.path)
+    text = (study.folder / "guessed.yaml").read_text()
+    (study.folder / "guessed.yaml").write_text("\n".join(line for line in text.splitlines() if "# " not in line))
+    assert load(study.path).protect.dp is not None
 
 
 def test_the_plan_is_there_without_paying(study):

@@ -247,11 +247,27 @@ def _with_schema(raw: dict[str, Any], where: str) -> dict[str, Any]:
         if schema is None:
             return {**raw, "schema": datasets.load(name)[1]}
     if isinstance(schema, str):
-        return {**raw, "schema": Schema.read(schema)}
+        known = Schema.read(schema)
+        if isinstance(protect := raw.get("protect"), dict) and protect.get("dp") is not None:
+            _refuse_guesses(schema)
+        return {**raw, "schema": known}
     if schema is None and isinstance(source, str):
         remedy = "Run `synthclin schema infer DATA -o schema.yaml`, look it over, and name that file here."
         raise ConfigError(f"{where}: schema", "a table from a file needs a schema", remedy)
     return raw
+
+
+def _refuse_guesses(schema: str) -> None:
+    """Refuse a schema file for differential privacy whose columns are still commented as guessed from rows."""
+    lines = path_of(schema).read_text("utf-8").splitlines()
+    guessed = [number for number, line in enumerate(lines, start=1) if line.strip().startswith("# guessed:")]
+    if guessed:
+        what = (
+            f"{len(guessed)} columns are guessed from rows, and with differential privacy ranges and levels that are"
+            " read from rows disclose patients"
+        )
+        remedy = "Declare those of a protocol or codebook, and remove the comment `# guessed: ...` of each column."
+        raise ConfigError(f"{schema}: line {guessed[0]}", what, remedy)
 
 
 def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
