@@ -98,11 +98,12 @@ def toy_config() -> dict[str, Any]:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """A toy study in a folder of its own, which is the current folder; its trainings are short."""
-    from tests.short import short_trainings  # noqa: PLC0415 - heavy
+    """A toy study in a folder of its own, which is the current folder; its trainings and evaluations are short."""
+    from tests import short  # noqa: PLC0415 - heavy
 
     monkeypatch.chdir(tmp_path)
-    short_trainings(monkeypatch)
+    for shorten in (short.short_trainings, short.few_sdmetrics, short.few_trees):
+        shorten(monkeypatch)
     # On a busy machine a toy takes long enough for a line of progress, which no test here waits for.
     monkeypatch.setattr("synthclin.progress.PLAIN_EVERY", float("inf"))
     made = Study(tmp_path, toy_config())
@@ -138,13 +139,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A toy study that was run once; read it, do not change it."""
     from synthclin.study import run  # noqa: PLC0415 - torch loads only for the tests that train
     from synthclin.study.config import load  # noqa: PLC0415
-    from tests.short import short_trainings  # noqa: PLC0415
+    from tests import short  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("finished")
     made = Study(folder, toy_config())
     made.write(toy_table())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        short_trainings(patch)
+        for shorten in (short.short_trainings, short.few_sdmetrics, short.few_trees):
+            shorten(patch)
         run.run(load(made.path))
     return made

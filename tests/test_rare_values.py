@@ -14,8 +14,7 @@ from synthclin.rules.survey import survey
 from synthclin.rules.validation import check, conform
 from synthclin.schema.codebook import Entry, with_codebook
 from tests.conftest import Study, toy_config
-from tests.evaluation.conftest import few_sdmetrics, few_trees
-from tests.short import short_trainings
+from tests.short import few_sdmetrics, few_trees, short_trainings
 
 ROWS = 264
 PLANTED = {

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 
 import pandas as pd
 import pytest
 
-from synthclin.evaluation import Evaluation, learners, score_table
+from synthclin.evaluation import Evaluation, score_table
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.fidelity import detection, sdmetrics
+from synthclin.evaluation.fidelity import detection
 from synthclin.evaluation.privacy import canaries
 from synthclin.evaluation.privacy.copies import copies_attack
 from synthclin.evaluation.privacy.near_copies import near_copies
-from synthclin.evaluation.utility import prediction_problem
+from tests.short import few_sdmetrics, few_trees
 
 from .clinic import SCHEMA, clinic
 
@@ -27,21 +26,6 @@ def spare(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
     few_trees(patch)
     few_sdmetrics(patch)
-
-
-def few_sdmetrics(patch: pytest.MonkeyPatch) -> None:
-    """Compute fewer reports of SDMetrics for intervals and references: they take half of the time of an evaluation."""
-    patch.setattr(sdmetrics, "_GROUPS", 2)
-    patch.setattr(sdmetrics, "_ROUNDS", 1)
-    patch.setattr(sdmetrics, "_FEW_COLUMNS", 4)
-
-
-def few_trees(patch: pytest.MonkeyPatch) -> None:
-    """Use fewer trees: more of them only reduce the variance."""
-    forest = learners._forest
-    patch.setattr(learners, "_forest", lambda values: forest(values) | {"n_estimators": 15})
-    patch.setattr(prediction_problem, "classifiers", partial(learners.classifiers, trees=15))
-    patch.setattr(prediction_problem, "regressors", partial(learners.regressors, trees=15))
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,12 @@ def with_holes(table, share, names=FILLED, seed=0):
     return table.assign(**{name: table[name].astype(object).mask(mask) for name, mask in masks.items()}), masks
 
 
+def first_visits(**words):
+    """At most two visits of each patient: imputation takes its time for each visit, of any number of patients."""
+    table = visits(**words)
+    return table[table.groupby("who").cumcount() < 2].reset_index(drop=True)
+
+
 @pytest.fixture(scope="module")
 def filled(model):
     table, masks = with_holes(visits(70, seed=1), 0.25)
@@ -105,16 +111,16 @@ def test_order_and_index_of_rows_stay(model):
 
 
 def test_several_imputations_differ_in_holes_alone(model):
-    table, masks = with_holes(visits(seed=1).head(20), 0.3)
+    table, masks = with_holes(first_visits(seed=1).head(8), 0.4)
     one, two = model.impute(table, 2, random_state=1)
     differ = one["sbp"].astype(float) != two["sbp"].astype(float)
-    assert differ[masks["sbp"][:20]].mean() > 0.5
-    assert not differ[~masks["sbp"][:20]].any()
+    assert differ[masks["sbp"]].mean() > 0.5
+    assert not differ[~masks["sbp"]].any()
     pd.testing.assert_frame_equal(model.impute(table, 2, random_state=1)[1], two)
 
 
 def test_static_holes_are_one_per_patient(model, declared):
-    table, _ = with_holes(visits(seed=1).head(100), 0.2)
+    table, _ = with_holes(first_visits(seed=1).head(60), 0.2)
     patients = table["who"].unique()
     some = table["who"].isin(patients[:5])
     table["age"] = table["age"].astype("Int64").mask(some)
@@ -134,7 +140,7 @@ def test_static_holes_are_one_per_patient(model, declared):
 
 
 def test_only_wanted_columns_are_imputed(model):
-    table, masks = with_holes(visits(seed=1).head(20), 0.3)
+    table, masks = with_holes(first_visits(seed=1).head(20), 0.3)
     found = model.impute(table, columns=["sbp"], random_state=1)
     assert found["sbp"].notna().all()
     assert (found["smoker"].isna() == masks["smoker"][:20]).all()
@@ -186,14 +192,14 @@ def test_a_wrong_column_is_refused(model):
 
 
 def test_given_cells_may_violate_a_rule_that_is_kept():
-    table = visits(60)
+    table = visits(40)
     rules = [
         {"then": "previous(stage) <= stage", "on_violation": "keep"},
         {"then": "dbp < sbp", "on_violation": "keep"},
     ]
     declared = schema(constraints=rules)
     model = fitted(table, declared)
-    table, masks = with_holes(visits(seed=1).head(25), 0.3, names=("crp", "smoker"))
+    table, masks = with_holes(first_visits(seed=1).head(16), 0.3, names=("crp", "smoker"))
     table.loc[table.index[3], "dbp"] = 159
     table.loc[table.index[3], "sbp"] = 150
     found = model.impute(table, random_state=1)
@@ -203,7 +209,7 @@ def test_given_cells_may_violate_a_rule_that_is_kept():
 
 
 def test_visits_on_dates_and_missing_reasons(tmp_path):
-    table = visits(60)
+    table = first_visits(patients=60)
     start = pd.Timestamp("2020-01-01") + pd.to_timedelta(pd.factorize(table["who"])[0] % 40, unit="D")
     table["day"] = start + pd.to_timedelta(table["day"], unit="D")
     table["drawn"] = table["day"] - pd.to_timedelta(np.arange(len(table)) % 3, unit="D")
@@ -219,7 +225,7 @@ def test_visits_on_dates_and_missing_reasons(tmp_path):
     holes = rng.random((len(table), 2)) < 0.2
     given = table.assign(
         drawn=table["drawn"].mask(holes[:, 0]), sbp=table["sbp"].astype("Int64").mask(holes[:, 1])
-    ).head(70)
+    ).head(25)
     found = load(tmp_path / "m").impute(given, random_state=1)
     assert found[["drawn", "sbp"]].notna().all().all()
     assert (found["drawn"] <= found["day"]).all()

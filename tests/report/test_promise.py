@@ -16,6 +16,7 @@ from synthclin.report.record.promise_data import most_accurate, most_found
 from synthclin.report.record.release import TableFile
 from synthclin.schema import Schema
 from tests.conftest import COLUMNS, toy_table
+from tests.evaluation.conftest import spare
 
 SCHEMA = Schema.model_validate({"columns": COLUMNS})
 PROMISE = {
@@ -50,6 +51,13 @@ def evaluated(seed: int, **changes):
         return sc.evaluate(
             toy_table(150), train=train, holdout=holdout, schema=SCHEMA, promise=PROMISE | changes, workers=1
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        spare(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

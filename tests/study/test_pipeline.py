@@ -12,7 +12,7 @@ import pytest
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.catalogue import names_of
 from synthclin.io.files import sha256
-from synthclin.models import Checkpoint
+from synthclin.models import Checkpoint, private_training
 from synthclin.models.families import gan
 from synthclin.models.generator import likelihood
 from synthclin.models.generator.training import plan_for
@@ -21,7 +21,7 @@ from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
 from synthclin.sampling.sample_facts import SampleFacts
 from synthclin.schema import Schema
-from synthclin.study import data, manifest, run, stages
+from synthclin.study import data, manifest, mechanism_audit, run, stages
 from synthclin.study.config import load
 from synthclin.study.plan import dry_run
 from synthclin.study.verify import verify
@@ -317,7 +317,13 @@ def some_rows(name, folder):
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
     monkeypatch.setattr(stages, "report_on", lambda *_, file, **__: Report((), (), {}, {}, table=file))
-    monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=2))
+
+    def short(*size):
+        return dataclasses.replace(plan := plan_for(*size), epochs=2, folds=min(plan.folds, 2))
+
+    monkeypatch.setattr(gan, "plan_for", short)
+    monkeypatch.setattr(private_training, "FITTED_ROWS", 1_000)
+    monkeypatch.setattr(mechanism_audit, "_RUNS", 20)
     overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]

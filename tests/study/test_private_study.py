@@ -9,9 +9,12 @@ import pytest
 
 from synthclin.cli import main
 from synthclin.errors import ConfigError
+from synthclin.evaluation import scoring, validity
+from synthclin.evaluation.fidelity.marginals import marginals
+from synthclin.evaluation.privacy import membership
 from synthclin.models import private_training
 from synthclin.schema import Schema
-from synthclin.study import manifest, stages
+from synthclin.study import manifest, mechanism_audit, stages
 from synthclin.study.config import load
 from synthclin.study.export import CARD, export
 from synthclin.study.plan import dry_run
@@ -26,8 +29,9 @@ QUICK = ["model.effort=quick", "model.width=8", "model.blocks=0", "evaluation.re
 
 
 @pytest.fixture(autouse=True)
-def _few_rows(monkeypatch):
+def _few_rows_and_runs(monkeypatch):
     monkeypatch.setattr(private_training, "FITTED_ROWS", 1_000)
+    monkeypatch.setattr(mechanism_audit, "_RUNS", 20)
 
 
 def private(study, **dp):
@@ -102,7 +106,8 @@ def test_what_the_guarantee_covers_follows_from_the_model_alone(study, monkeypat
     assert set(written[0]) == set(written[1])
 
 
-def test_a_large_epsilon_is_not_shared_by_its_guarantee(study, tmp_path):
+def test_a_large_epsilon_is_not_shared_by_its_guarantee(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "SCORES", (validity.rules, marginals, membership))
     folder = done(private(study)).folder
     document = json.loads((folder / manifest.FILE).read_text())
     document["attacks"][0].update(value=0.9, low=0.85, high=0.95)
@@ -110,6 +115,7 @@ def test_a_large_epsilon_is_not_shared_by_its_guarantee(study, tmp_path):
     assert main(["export", str(folder), "--for-sharing", "-o", str(tmp_path / "shared")]) == 3
 
 
+@pytest.mark.usefixtures("two_scores")
 def test_a_resumed_run_pays_once(study, monkeypatch):
     private(study, ledger="ledger.jsonl")
     with monkeypatch.context() as patch:
