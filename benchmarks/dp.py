@@ -37,7 +37,7 @@ import synthclin as sc
 from synthclin.dp.budget import Budget
 from synthclin.encoding import Encoded
 from synthclin.errors import NoisyTrainingWarning
-from synthclin.models.private_training import private_rows, promise_of
+from synthclin.models.private_training import guarantee_of, private_rows
 from synthclin.progress import quiet
 from synthclin.rules.validation import conform
 from synthclin.study.config import load
@@ -116,7 +116,7 @@ def synthetic(model: str, train: pd.DataFrame, schema: sc.Schema, epsilon: float
     dp = {"epsilon": epsilon, "delta": DELTA, "patients": len(train)}
     start = time.process_time()
     if model == "graph":
-        rows = private_rows(train, schema, promise_of(dp), quick=False, random_state=0)
+        rows = private_rows(train, schema, guarantee_of(dp), quick=False, random_state=0)
         record, seconds = rows.record, time.process_time() - start
         codes = rows.encoded.codes
         never = np.stack([column.never[codes[:, j]] for j, column in enumerate(rows.encoder.layout.columns)], 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.report import Report
-    from synthclin.report.record.promise_data import AuditFacts
+    from synthclin.report.record.guarantee_data import AuditFacts
     from synthclin.report.record.section_data import CohortFacts
     from synthclin.rules.survey import Survey
     from synthclin.rules.validation import Finding

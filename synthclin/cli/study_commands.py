@@ -116,7 +116,7 @@ def audit_dp(
 ) -> int:
     """Audit the differential privacy of a study: lower bounds of epsilon from canaries, without reading its table.
 
-    The exit code is 3 if a bound exceeds what is claimed: then the code does not keep its promise.
+    The exit code is 3 if a bound exceeds what is claimed: then the code does not keep its guarantee.
     """
     first_checks(config)
     from synthclin.study.config import load
@@ -124,7 +124,7 @@ def audit_dp(
 
     study = load(config, overrides)
     if study.protect.dp is None:
-        what = "the study promises no differential privacy"
+        what = "the study has no differential privacy"
         raise ConfigError(f"{config}: protect.dp", what, "Add `protect: {dp: {epsilon: 3, delta: 1.0e-6}}`.")
     with silenced(quiet):
         found = audit_mechanism(study.protect.dp, quick=study.model.parameters.get("effort") == "quick")

@@ -1,4 +1,4 @@
-"""Parameters of a promise of differential privacy, as they stand in Python and in YAML."""
+"""Parameters of a guarantee of differential privacy, as they stand in Python and in YAML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["DifferentialPrivacy"]
 
 
 class DifferentialPrivacy(BaseModel):
-    """The promise of a training with differential privacy (Dwork & Roth 2014, doi:10.1561/0400000042).
+    """The guarantee of a training with differential privacy (Dwork & Roth 2014, doi:10.1561/0400000042).
 
     Whatever the model and its synthetic tables disclose, they would disclose almost as likely without any one patient:
     the probability of each outcome changes by at most a factor of exp(epsilon), but for a probability of delta. Two
@@ -24,7 +24,7 @@ class DifferentialPrivacy(BaseModel):
             one, rows that lack an identifier are left out.
         at_most: rows of one patient that are used at most; others are left out at random.
         patients: about how many patients the model is trained on, where that is public; otherwise a hundredth of the
-            budget buys a noisy count.
+            budget is spent on a noisy count.
         ledger: a file that records what was spent on this table by several fits, relative to the current folder.
         total_epsilon: the epsilon of all fits together that the ledger file allows; by default that of this fit.
     """

@@ -1,4 +1,4 @@
-"""The record of a training with differential privacy: what was promised, what was measured, and what it cost."""
+"""The record of a training with differential privacy: its guarantee, what was measured, and what it cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Mechanism", "PrivacyRecord"]
 
 Mechanism = Literal["aim", "mst"]
 _REMEDY = "Restore the model folder from its origin, or fit the model again."
-_KEYS = {"promise", "ledger", "mechanism", "columns", "sizes", "tables", "patients", "fitted_rows"}
+_KEYS = {"guarantee", "ledger", "mechanism", "columns", "sizes", "tables", "patients", "fitted_rows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PrivacyRecord:
     """Everything that a training with differential privacy released about real rows; the rest follows from it.
 
     Arguments:
-        promise: epsilon, delta, unit and rows per patient.
+        guarantee: epsilon, delta, unit and rows per patient.
         ledger: the budget in zero-concentrated differential privacy (Bun & Steinke 2016, arXiv 1605.02065), and a line
             per measurement or selection.
         mechanism: ``aim`` or ``mst``.
@@ -37,7 +37,7 @@ class PrivacyRecord:
         fitted_rows: rows of the graphical model that the network was fitted to.
     """
 
-    promise: DifferentialPrivacy
+    guarantee: DifferentialPrivacy
     ledger: Ledger
     mechanism: Mechanism
     columns: tuple[str, ...]
@@ -49,21 +49,21 @@ class PrivacyRecord:
     @property
     def verdict(self) -> Verdict:
         """How much of one-way and two-way tables is noise."""
-        return verdict(self.sizes, self.ledger.rho, self.patients, self.promise.at_most)
+        return verdict(self.sizes, self.ledger.rho, self.patients, self.guarantee.at_most)
 
     def summary(self) -> dict[str, Any]:
         """Return the record without its tables, as plain data for reports and manifests."""
         shares = self.verdict
         return {
-            "epsilon": self.promise.epsilon,
-            "delta": self.promise.delta,
-            "unit": self.promise.unit,
-            "at_most": self.promise.at_most,
+            "epsilon": self.guarantee.epsilon,
+            "delta": self.guarantee.delta,
+            "unit": self.guarantee.unit,
+            "at_most": self.guarantee.at_most,
             "rho": self.ledger.rho,
             "spent": self.ledger.spent,
             "mechanism": self.mechanism,
             "patients": self.patients,
-            "patients_declared": self.promise.patients is not None,
+            "patients_declared": self.guarantee.patients is not None,
             "noise_share_columns": shares.one_way,
             "noise_share_pairs": shares.two_way,
             "fitted_rows": self.fitted_rows,
@@ -73,7 +73,7 @@ class PrivacyRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON data; see `from_dict`."""
         return {
-            "promise": self.promise.model_dump(exclude_none=True, exclude={"ledger", "total_epsilon"}),
+            "guarantee": self.guarantee.model_dump(exclude_none=True, exclude={"ledger", "total_epsilon"}),
             "ledger": self.ledger.to_dict(),
             "mechanism": self.mechanism,
             "columns": list(self.columns),
@@ -98,7 +98,7 @@ class PrivacyRecord:
         wrong = ModelFormatError(where, "no record of a training with differential privacy", _REMEDY)
         if not isinstance(data, dict) or set(data) != _KEYS or data["mechanism"] not in ("aim", "mst"):
             raise wrong
-        promise = validate(DifferentialPrivacy, data["promise"], where, ModelFormatError)
+        guarantee = validate(DifferentialPrivacy, data["guarantee"], where, ModelFormatError)
         ledger = Ledger.from_dict(data["ledger"], where, ModelFormatError)
         counts = [data["patients"], data["fitted_rows"], *_list(data["sizes"], wrong)]
         if not all(type(count) is int and 0 < count < 10**15 for count in counts):
@@ -108,7 +108,7 @@ class PrivacyRecord:
             raise wrong
         tables = tuple(_table(each, len(columns), wrong) for each in _list(data["tables"], wrong))
         return cls(
-            promise,
+            guarantee,
             ledger,
             data["mechanism"],
             tuple(columns),

@@ -4,9 +4,8 @@ It holds no rows, no critic and no optimiser state.
 
 
 ``weights.safetensors`` fitted tensors · ``model.json`` family, parameters, versions · ``schema.yaml`` what the table
-means · ``encoder.json`` protected bins and levels · ``privacy.json``, with differential privacy alone, the promise, the
-ledger and the noisy tables. A model of visits has two more model folders, ``patients`` and
-``visits``.
+means · ``encoder.json`` protected bins and levels · ``privacy.json``, with differential privacy alone, the guarantee,
+the ledger and the noisy tables. A model of visits has two more model folders, ``patients`` and ``visits``.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _KEPT_FACTS = ("kept", "plan", "parameters", "device")
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
 PRIVACY = "privacy.json"
-"""Of a model with differential privacy: promise, ledger and noisy tables."""
+"""Of a model with differential privacy: guarantee, ledger and noisy tables."""
 INNER = ("patients", "visits")
 """Folders of the inner models of a model of visits."""
 
@@ -62,7 +61,7 @@ class ModelParts:
         encoder: how cells become codes and offsets.
         dtypes: by column the name of its dtype in the training table, where the schema has another.
         inner: by folder the models of a model of visits, of patients and of their visits.
-        privacy: what a training with differential privacy promised and measured; None without.
+        privacy: guarantee, ledger and noisy tables of a training with differential privacy; None without.
     """
 
     family: str

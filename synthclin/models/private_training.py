@@ -1,6 +1,6 @@
 """Rows with differential privacy to which a network is fitted: declared codes, noisy tables, a graphical model.
 
-Select, measure, generate (McKenna et al. 2021, arXiv 2108.04978): noisy tables of codes are bought within a budget, a
+Select, measure, generate (McKenna et al. 2021, arXiv 2108.04978): noisy tables of codes are measured within a budget, a
 graphical model is fitted to them, and its rows take the place of real rows. What a network learns from these rows costs
 nothing more (post-processing).
 """
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FITTED_ROWS",
     "PrivateRows",
+    "guarantee_of",
     "noise_remedy",
     "noise_text",
     "private_rows",
-    "promise_of",
     "refuse_longer_training",
     "refuse_useless",
     "resumable_private_rows",
@@ -67,7 +67,7 @@ MERGED_BINS = 16
 
 _PURPOSE = "generative model"
 
-_BOUGHT, _TRAINING = "private rows", "training"  # parts of a checkpoint
+_MEASUREMENT, _TRAINING = "private rows", "training"  # parts of a checkpoint
 
 _FEWEST = 2  # columns, or codes of a column, of which a table has relations
 
@@ -85,7 +85,7 @@ class PrivateRows:
     Arguments:
         encoder: of declared codes, fine bins merged by noisy counts.
         encoded: (FITTED_ROWS, columns).
-        record: what was promised and bought.
+        record: guarantee, ledger and noisy tables.
     """
 
     encoder: TableEncoder
@@ -104,8 +104,8 @@ class PrivateRows:
         return cls(encoder, Encoded(codes, torch.zeros(codes.shape)), PrivacyRecord.from_dict(state["record"], where))
 
 
-def promise_of(parameters: Mapping[str, Any]) -> DifferentialPrivacy:
-    """Return the promise in the parameters `dp` of a model; raises ConfigError, naming the first fault."""
+def guarantee_of(parameters: Mapping[str, Any]) -> DifferentialPrivacy:
+    """Return the guarantee in the parameters `dp` of a model; raises ConfigError, naming the first fault."""
     return validate(DifferentialPrivacy, dict(parameters), "dp")
 
 
@@ -116,12 +116,12 @@ def refuse_longer_training(effort: str, *, warmup: bool, where: str) -> None:
         raise ConfigError(where, what, "Leave out `effort: thorough` and `warmup: false`.")
 
 
-def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | None:
-    """Raise ConfigError where the schema declares too little, or noise would drown the table; no row is read.
+def refuse_useless(schema: Schema, guarantee: DifferentialPrivacy) -> Verdict | None:
+    """Raise ConfigError where the schema declares too little, or noise would hide what the table shows; no row is read.
 
     Returns:
         How much of the tables noise will be, or None where the number of patients is not declared: then that is known
-        once a noisy number is bought.
+        once a noisy number is counted.
     """
     if processes() > 1:
         what = "each process would measure the table anew, and spend a budget of its own"
@@ -130,15 +130,15 @@ def refuse_useless(schema: Schema, promise: DifferentialPrivacy) -> Verdict | No
         what = "patients with visits have no training with differential privacy: all visits of a patient count together"
         remedy = "Declare `visits: independent` and how many visits of a patient are used `at_most`."
         raise ConfigError("dp", what, remedy)
-    if promise.at_most > 1 and schema.entity is None:
+    if guarantee.at_most > 1 and schema.entity is None:
         what = "`at_most` counts rows of a patient, and no column says whose a row is"
         raise ConfigError("dp", what, "Declare `role: entity` for the column of patients, or leave `at_most` out.")
     encoder = declared_encoder(schema)
-    budget = Budget(promise.epsilon, promise.delta)
-    if promise.patients is None:
+    budget = Budget(guarantee.epsilon, guarantee.delta)
+    if guarantee.patients is None:
         return None
     sizes = _sizes(encoder, _measured(encoder))
-    return _useful(verdict(sizes, budget.rho, promise.patients, promise.at_most))
+    return _useful(verdict(sizes, budget.rho, guarantee.patients, guarantee.at_most))
 
 
 def _measured(encoder: TableEncoder) -> list[int]:
@@ -174,50 +174,50 @@ def _useful(found: Verdict) -> Verdict:
 def private_rows(
     table: pd.DataFrame,
     schema: Schema,
-    promise: DifferentialPrivacy,
+    guarantee: DifferentialPrivacy,
     *,
     quick: bool,
     random_state: int,
 ) -> PrivateRows:
-    """Return rows with the differential privacy of `promise`; noise comes from the operating system.
+    """Return rows with the differential privacy of `guarantee`; noise comes from the operating system.
 
     Arguments:
         table: real rows. Cells outside a range count at its end, and cells that are no value as missing. Rows without
             an identifier are left out where the schema has a column of role ``entity``.
         schema: must declare every range, precision and level.
-        promise: epsilon, delta and the unit.
+        guarantee: epsilon, delta and the unit.
         quick: whether a tree of pairs is measured (MST) instead of adaptively chosen pairs (AIM).
         random_state: seed of the rows that are sampled from the graphical model; none of the noise.
 
     Raises:
-        ConfigError: something is not declared, the noise would drown the table, or the budget is spent.
+        ConfigError: something is not declared, the noise would hide what the table shows, or the budget is spent.
         DataError: a column is absent from the table.
     """
-    refuse_useless(schema, promise)
+    refuse_useless(schema, guarantee)
     encoder = declared_encoder(schema)
     measured = _measured(encoder)
     names, sizes = tuple(encoder.layout.names[j] for j in measured), _sizes(encoder, measured)
-    budget = Budget(promise.epsilon, promise.delta)
+    budget = Budget(guarantee.epsilon, guarantee.delta)
     cells = readable_cells(table, schema)
     if schema.entity is not None:
         # Nobody knows how many of them are of one patient.
         cells = cells[cells[schema.entity].notna()].reset_index(drop=True)
     # With a seed, one patient more would change the shifts of others.
     cells = shifted(cells, schema, numpy_generator(secrets.randbits(62), "shift"))
-    ledger = _ledger(promise, budget)
+    ledger = _ledger(guarantee, budget)
     rows = PrivateTable(
         encoder.encode(cells).codes.numpy()[:, measured],
         [encoder.layout.cardinalities[j] for j in measured],
         ledger,
         patient=patients(cells, schema),
-        at_most=promise.at_most,
+        at_most=guarantee.at_most,
         names=names,
     )
-    left, count = budget.rho * (1 - _LOSS), promise.patients
+    left, count = budget.rho * (1 - _LOSS), guarantee.patients
     if count is None:
         count = rows.count(_COUNT * left, "number of patients")
         left *= 1 - _COUNT
-    found = _useful(verdict(sizes, budget.rho, count, promise.at_most))
+    found = _useful(verdict(sizes, budget.rho, count, guarantee.at_most))
     if found.word == "warn":
         warnings.warn(f"dp: {noise_text(found)}. {noise_remedy(found)}", NoisyTrainingWarning, stacklevel=4)
     fine = [rows.measure((j,), ONE_WAY * left / len(names)) for j in range(len(names))]
@@ -228,14 +228,14 @@ def private_rows(
     sampled = model.sample(FITTED_ROWS, numpy_generator(random_state, "graphical model"))
     codes = torch.from_numpy(_with_determined(encoder, measured, sampled))
     name: Mechanism = "mst" if quick else "aim"
-    record = PrivacyRecord(promise, ledger, name, names, sizes, tuple(tables), count, FITTED_ROWS)
+    record = PrivacyRecord(guarantee, ledger, name, names, sizes, tuple(tables), count, FITTED_ROWS)
     return PrivateRows(encoder, Encoded(codes, torch.zeros(codes.shape)), record)
 
 
 def resumable_private_rows(
     table: pd.DataFrame,
     schema: Schema,
-    promise: DifferentialPrivacy,
+    guarantee: DifferentialPrivacy,
     checkpoint: Checkpoint | None,
     belongs: Callable[[bytes], dict[str, bytes]],
     *,
@@ -244,26 +244,26 @@ def resumable_private_rows(
 ) -> tuple[PrivateRows, Checkpoint | None, Any]:
     """Return `private_rows`, or those of a checkpoint, and the checkpoint of the training on them with its state.
 
-    What was bought is saved at once: a resumed fit must not pay again.
+    What was measured is saved at once: a resumed fit must not spend a budget again.
 
     Arguments:
         table: real rows.
         schema: as for `private_rows`.
-        promise: as for `private_rows`.
+        guarantee: as for `private_rows`.
         checkpoint: where rows and training are saved; None for nowhere.
         belongs: gives what a checkpoint depends on, from a digest of the table.
         quick: as for `private_rows`.
         random_state: as for `private_rows`.
     """
     if checkpoint is None:
-        return private_rows(table, schema, promise, quick=quick, random_state=random_state), None, None
-    refuse_useless(schema, promise)
+        return private_rows(table, schema, guarantee, quick=quick, random_state=random_state), None, None
+    refuse_useless(schema, guarantee)
     digest = hashlib.sha256(pd.util.hash_pandas_object(readable_cells(table, schema)).to_numpy().tobytes()).digest()
-    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_BOUGHT, _TRAINING))
-    saved = parts[_BOUGHT].open({})
+    parts = checkpoint.parts(checkpoint.open(belongs(digest)), (_MEASUREMENT, _TRAINING))
+    saved = parts[_MEASUREMENT].open({})
     if saved is None:
-        rows = private_rows(table, schema, promise, quick=quick, random_state=random_state)
-        parts[_BOUGHT].offer(rows.state, last=True, at_once=True)
+        rows = private_rows(table, schema, guarantee, quick=quick, random_state=random_state)
+        parts[_MEASUREMENT].offer(rows.state, last=True, at_once=True)
     else:
         rows = PrivateRows.restored(saved, schema)
     return rows, parts[_TRAINING], parts[_TRAINING].open({})
@@ -281,11 +281,11 @@ def noise_remedy(found: Verdict) -> str:
     return f"{what} {found.patients_to_go:,} patients, or fewer columns or levels, give more."
 
 
-def _ledger(promise: DifferentialPrivacy, budget: Budget) -> Ledger:
+def _ledger(guarantee: DifferentialPrivacy, budget: Budget) -> Ledger:
     """Return the ledger of a fit; the ledger file is charged the whole budget before anything is measured."""
-    if promise.ledger is not None:
-        total = Budget(promise.total_epsilon or promise.epsilon, promise.delta)
-        LedgerFile(promise.ledger, total).spend(budget.rho, f"fit with epsilon {promise.epsilon:g}", _PURPOSE)
+    if guarantee.ledger is not None:
+        total = Budget(guarantee.total_epsilon or guarantee.epsilon, guarantee.delta)
+        LedgerFile(guarantee.ledger, total).spend(budget.rho, f"fit with epsilon {guarantee.epsilon:g}", _PURPOSE)
     return Ledger(budget.rho)
 
 
@@ -300,7 +300,7 @@ def _with_determined(encoder: TableEncoder, measured: Sequence[int], sampled: ND
 
 
 def _merged(encoder: TableEncoder, fine: Mapping[str, NoisyTable]) -> tuple[TableEncoder, list[NDArray[np.int64]]]:
-    """Return the encoder with bins merged by their noisy counts, and the maps of measured codes; nothing is bought."""
+    """Return the encoder with bins merged by their noisy counts, and the maps of measured codes; nothing is spent."""
     merged = {}
     for name, table in fine.items():
         codec = encoder.codecs[name]

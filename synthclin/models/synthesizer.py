@@ -65,7 +65,7 @@ class Synthesizer(Imputing):
         training_: facts about the training, as plain data, for the manifest.
         sample_facts_: facts about the last sample: share of such rows without the condition, effective sample size.
         longitudinal_: of a table of visits the models of patients and of their visits; None for other tables.
-        privacy_: what a training with differential privacy promised and measured; None for other trainings.
+        privacy_: guarantee, ledger and noisy tables of a training with differential privacy; None for others.
     """
 
     family: ClassVar[str]
@@ -306,7 +306,7 @@ class Synthesizer(Imputing):
         if "effort" in parameters:
             parameters["effort"] = "quick"
         if self.privacy_ is not None:
-            # A number that is bought anew could refuse half of the patients.
+            # A number that is counted anew could refuse half of the patients.
             parameters["dp"] = parameters["dp"] | {"patients": self.privacy_.patients}
         return type(self)(**parameters)
 

@@ -20,9 +20,9 @@ from synthclin.io.files import refuse_absent
 from synthclin.language import Language, refuse_unknown, speaking
 from synthclin.language import language as spoken
 from synthclin.report.editions.synthetic_alone import synthetic_alone
-from synthclin.report.pages.promise_section import guarantee_sentence
+from synthclin.report.pages.guarantee_section import guarantee_sentence
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.record.promise_data import PromiseFacts
+from synthclin.report.record.guarantee_data import GuaranteeFacts
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SupportFacts
 from synthclin.report.report import Report
@@ -57,7 +57,7 @@ def evaluate(
     provenance: Mapping[str, Any] | None = None,
     release: Release | Mapping[str, Any] | None = None,
     file: str | Path | None = None,
-    promise: Mapping[str, Any] | None = None,
+    guarantee: Mapping[str, Any] | None = None,
     language: Language = "en",
 ) -> Report:
     """Return the validation report of a synthetic table from any synthesizer.
@@ -85,7 +85,7 @@ def evaluate(
         provenance: further facts, such as ``name``, ``seed`` and ``versions``.
         release: what the custodian declares, such as ``{"use": "teaching", "recipient": "students"}``; see
             `synthclin.report.record.release.Release`. Without a ``date`` it has that of SOURCE_DATE_EPOCH, if any.
-        promise: of a model with differential privacy, ``model.privacy_.summary()``. The report states the guarantee,
+        guarantee: of a model with differential privacy, ``model.privacy_.summary()``. The report states the guarantee,
             and the shareable edition holds figures of synthetic rows alone.
         file: the file that holds the (first) synthetic table and is released; the report names it and its SHA-256.
         language: of the report: ``en`` or ``es``.
@@ -107,7 +107,7 @@ def evaluate(
     """
     # Read before the work starts, so that a typing error does not cost minutes.
     _read(tasks, gates, provenance)
-    guarantee = None if promise is None else validate(PromiseFacts, dict(promise), "promise")
+    guaranteed = None if guarantee is None else validate(GuaranteeFacts, dict(guarantee), "guarantee")
     declared = release if isinstance(release, Release) else validate(Release, dict(release or {}), "release")
     declared = declared.dated()
     if file is not None:
@@ -136,7 +136,7 @@ def evaluate(
             provenance=provenance,
             release=declared,
             file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
-            promise=guarantee,
+            guarantee=guaranteed,
         )
 
 
@@ -154,7 +154,7 @@ def report_on(
     provenance: Mapping[str, Any] | None = None,
     release: Release | None = None,
     file: TableFile | None = None,
-    promise: PromiseFacts | None = None,
+    guarantee: GuaranteeFacts | None = None,
 ) -> Report:
     """Return the report on tables that are compared already, in the language that is spoken; see `evaluate`."""
     wanted, asked, facts = _read(tasks, gates, provenance)
@@ -170,9 +170,10 @@ def report_on(
     if support is not None:
         known = support if isinstance(support, SupportFacts) else validate(SupportFacts, dict(support), "support")
         sections["support"] = known.model_dump(mode="json")
-    if promise is not None:
-        sections |= {"promise": promise.model_dump(mode="json"), "alone": synthetic_alone(comparison)}
-        facts["dp"] = guarantee_sentence(promise)
+    if guarantee is not None:
+        guarantee = guarantee.model_copy(update={"named": schema.entity is not None})
+        sections |= {"guarantee": guarantee.model_dump(mode="json"), "alone": synthetic_alone(comparison)}
+        facts["dp"] = guarantee_sentence(guarantee)
     shape = {"rows": rows, "columns": len(schema.modelled), "schema_sha256": _names_and_types(schema)}
     report = Report(
         scores=scores,

@@ -90,8 +90,8 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
 
 def _origin(edition: Findings) -> str:
     """Return from how many rows the table was made; of a model with differential privacy the declared or noisy one."""
-    if (promise := edition.promise) is not None:
-        return tr("about {n} patients; a synthetic row may equal one by chance", n=number(promise.patients, 0))
+    if (guarantee := edition.guarantee) is not None:
+        return tr("about {n} patients; a synthetic row may equal one by chance", n=number(guarantee.patients, 0))
     train = edition.provenance.get("rows", {}).get("train")
     return tr("{n} training rows; a synthetic row may equal one by chance", n=number(train, 0))
 
@@ -142,7 +142,7 @@ def _card(edition: Findings, schema: Schema) -> str:
 
 
 def _personal(edition: Findings) -> str:
-    if edition.promise is not None:
+    if edition.guarantee is not None:
         return tr(
             "The rows are sampled from a model of real patients with differential privacy, which bounds what they "
             "disclose about each patient. The validation report states the bound."

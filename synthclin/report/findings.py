@@ -18,7 +18,7 @@ from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json, validate
 from synthclin.language import Language, speaking, tr
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
-from synthclin.report.record.promise_data import PromiseFacts
+from synthclin.report.record.guarantee_data import GuaranteeFacts
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import interval, number
@@ -85,15 +85,15 @@ class Findings:
         return next((score for score in self.scores if score.name == name), None)
 
     @property
-    def promise(self) -> PromiseFacts | None:
-        """The promise of differential privacy of the model, or None."""
-        facts = self.sections.get("promise")
-        return None if facts is None else PromiseFacts.model_validate(facts)
+    def guarantee(self) -> GuaranteeFacts | None:
+        """The guarantee of differential privacy of the model, or None."""
+        facts = self.sections.get("guarantee")
+        return None if facts is None else GuaranteeFacts.model_validate(facts)
 
     @property
     def is_of_synthetic_rows(self) -> bool:
         """Whether this is the shareable edition of a model with differential privacy: no figure is of real rows."""
-        return self.edition == "shareable" and "promise" in self.sections
+        return self.edition == "shareable" and "guarantee" in self.sections
 
     @property
     def passed(self) -> bool:

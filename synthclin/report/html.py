@@ -19,10 +19,10 @@ from synthclin.report.pages.decision import decision, definitions
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
 from synthclin.report.pages.figures import Section, joined
 from synthclin.report.pages.gates_section import gates_section
+from synthclin.report.pages.guarantee_section import guarantee_section
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
-from synthclin.report.pages.promise_section import promise_section
 from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.statements import stated
@@ -75,16 +75,16 @@ def page(template: str, *, sheet: str = "", **context: object) -> str:
 def _sections(report: Findings) -> Iterator[Section | None]:
     """Yield the sections in the order of the page, None for an empty one."""
     data = SectionData.model_validate(report.sections)
-    if data.promise is not None and report.is_of_synthetic_rows:
+    if data.guarantee is not None and report.is_of_synthetic_rows:
         yield gates_section(report)
-        yield promise_section(data.promise, report.edition)
+        yield guarantee_section(data.guarantee, report.edition)
         yield synthetic_section(data)
         yield joined(rules_section(report), cohorts_section(data.cohorts) if data.cohorts else None)
         yield joined(limits_section(report), methods_section(report))
         return
     yield gates_section(report)
     yield joined(context_section(report), source_section(report, data))
-    yield None if data.promise is None else promise_section(data.promise, report.edition)
+    yield None if data.guarantee is None else guarantee_section(data.guarantee, report.edition)
     yield privacy_section(report)
     yield joined(fidelity_section(report, data), detection_section(report))
     yield visits_section(report, data)

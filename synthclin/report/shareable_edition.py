@@ -64,7 +64,7 @@ def shareable_edition(report: F) -> F:
 
 def _shareable_edition(report: F) -> F:
     edition = shareable(report)
-    if "promise" in report.sections:
+    if "guarantee" in report.sections:
         return edition  # titles and answers of the internal edition state what real rows show
     edition = replace(edition, statements=dict(_groups(report, edition)))
     hidden = _hidden(report, edition)

@@ -86,15 +86,15 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
 
 
 def _prepare_private(
-    config: Config, promise: DifferentialPrivacy, clock: manifest.Clock, on_finding: Callable[[Finding], None]
+    config: Config, guarantee: DifferentialPrivacy, clock: manifest.Clock, on_finding: Callable[[Finding], None]
 ) -> Real:
     """Read and split the real table for a training with differential privacy.
 
-    What is not declared, and noise that would drown the table, is refused before a row is read. No cell stops the run,
+    What is not declared, and noise that would hide the table, is refused before a row is read. No cell stops the run,
     because a run that stops discloses a row: rows that break the schema are left out of the scores alone.
     """
     schema, name = config.table_schema, config.data.dataset
-    refuse_useless(schema, promise)
+    refuse_useless(schema, guarantee)
     with clock.stage("read"):
         if name is None:
             table = read_table(config.data.source, schema, partial=True, **config.data.notation)

@@ -82,7 +82,7 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
         remedy = "Run the study again with this version, which attacks every model that it trains."
         raise ConfigError(str(run), "the model of this run was never attacked", remedy)
     verdict, model = _judged(attack), load(run / _MODEL)
-    guaranteed = model.privacy_ is not None and model.privacy_.promise.epsilon <= ENOUGH
+    guaranteed = model.privacy_ is not None and model.privacy_.guarantee.epsilon <= ENOUGH
     if verdict.status != "PASS" and reason is None and not guaranteed:
         what = f"the attack on the model is {verdict.status}: {_found(attack)}, limit {MODEL_GATE.limit:.2f}"
         remedy = "Share the synthetic table instead, or add --override with the reason why the model may be shared."
@@ -164,21 +164,21 @@ An AUC of 0.5 is chance. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} a
 {override}"""
 
 
-def _promise(record: PrivacyRecord, *, attacks: bool, named: bool) -> str:
+def _guarantee(record: PrivacyRecord, *, attacks: bool, named: bool) -> str:
     """Return the part of the card on differential privacy.
 
     `attacks` says whether the card has figures of attacks, `named` whether a column says whose a row is.
     """
-    promise = record.promise
+    guarantee = record.guarantee
     card = "it does not cover the figures of attacks below" if attacks else "it covers this card too"
     unit = (
-        f"all rows of one patient, of which at most {promise.at_most} are used"
+        f"all rows of one patient, of which at most {guarantee.at_most} are used"
         if named
         else "one row, because no column of the schema says whose a row is"
     )
     return f"""## Differential privacy
 
-Epsilon {promise.epsilon:g}, delta {promise.delta:g}. Unit: {unit}; tables that
+Epsilon {guarantee.epsilon:g}, delta {guarantee.delta:g}. Unit: {unit}; tables that
 differ in one such unit are neighbours. Budget: rho {record.ledger.rho:.5g} of zero-concentrated
 differential privacy, {len(record.ledger.entries)} measurements and selections ({record.mechanism.upper()}), listed with
 the noisy tables in `privacy.json`. The guarantee covers whatever is sampled from the model;
@@ -200,7 +200,7 @@ def _card(model: Synthesizer, record: manifest.Manifest, attacks: str) -> str:
         else "by differential privacy"
     )
     guarantee = (
-        "" if private is None else _promise(private, attacks=bool(attacks), named=model.schema.entity is not None)
+        "" if private is None else _guarantee(private, attacks=bool(attacks), named=model.schema.entity is not None)
     )
     parts = "\n".join(part for part in (guarantee, attacks) if part)
     evidence = (
@@ -220,7 +220,7 @@ for its recipients. Synthetic output alone does not justify such a decision.
 | Family | `{model.family}` |
 | Data | {data} |
 | Protected | {protected} |
-| Differential privacy | {"none" if private is None else f"epsilon {private.promise.epsilon:g}"} |
+| Differential privacy | {"none" if private is None else f"epsilon {private.guarantee.epsilon:g}"} |
 
 {parts}
 ## Limits

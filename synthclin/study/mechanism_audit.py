@@ -1,4 +1,4 @@
-"""Audit of a promise of differential privacy: the code is run on canaries, and no real row is read."""
+"""Audit of a guarantee of differential privacy: the code is run on canaries, and no real row is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from synthclin.dp.audit import audit, audit_selection, cell_canaries
 from synthclin.dp.budget import Budget
 from synthclin.dp.mst import mst
 from synthclin.dp.noise_shares import ONE_WAY
-from synthclin.report.record.promise_data import AuditFacts
+from synthclin.report.record.guarantee_data import AuditFacts
 
 if TYPE_CHECKING:
     from synthclin.dp.audit import Audit
@@ -25,11 +25,11 @@ _PAIRED = 200  # canaries with pairs: a table of two columns has as many codes s
 _RUNS = 200  # of the selection, on each of two neighbouring tables
 
 
-def audit_mechanism(promise: DifferentialPrivacy, *, quick: bool) -> tuple[AuditFacts, ...]:
+def audit_mechanism(guarantee: DifferentialPrivacy, *, quick: bool) -> tuple[AuditFacts, ...]:
     """Return lower bounds of epsilon for the tables of one column, the whole mechanism, and its first selection.
 
     Arguments:
-        promise: what is claimed; the budget is split as in a training.
+        guarantee: what is claimed; the budget is split as in a training.
         quick: whether the mechanism is MST instead of AIM.
 
     Example:
@@ -38,7 +38,7 @@ def audit_mechanism(promise: DifferentialPrivacy, *, quick: bool) -> tuple[Audit
         >>> [(each.part, each.bound <= each.claimed) for each in found]
         [('tables', True), ('mechanism', True), ('selection', True)]
     """
-    epsilon, delta = promise.epsilon, promise.delta
+    epsilon, delta = guarantee.epsilon, guarantee.delta
     mechanism, rho = mst if quick else aim, Budget(epsilon, delta).rho
 
     def one_way(table: PrivateTable, share: float) -> list[NoisyTable]:
@@ -51,7 +51,7 @@ def audit_mechanism(promise: DifferentialPrivacy, *, quick: bool) -> tuple[Audit
 
     tables = audit(cell_canaries(lambda table: one_way(table, 1.0), epsilon, delta), CANARIES, epsilon, delta)
     paired = audit(cell_canaries(whole, epsilon, delta), _PAIRED, epsilon, delta)
-    selected = audit_selection(mechanism, (1 - ONE_WAY) * rho, _RUNS, at_most=promise.at_most)
+    selected = audit_selection(mechanism, (1 - ONE_WAY) * rho, _RUNS, at_most=guarantee.at_most)
     return (
         _facts("tables", tables, CANARIES),
         _facts("mechanism", paired, _PAIRED),

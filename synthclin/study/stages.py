@@ -25,7 +25,7 @@ from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import croissant, data_card
-from synthclin.report.record.promise_data import PromiseFacts
+from synthclin.report.record.guarantee_data import GuaranteeFacts
 from synthclin.report.record.release import TableFile
 from synthclin.report.record.section_data import CohortFacts, FewEvents, RuleFacts
 from synthclin.rules.validation import Finding
@@ -236,16 +236,16 @@ def score(
             },
             release=config.release,
             file=file,
-            promise=_promise(model),
+            guarantee=_guarantee(model),
         )
 
 
-def _promise(model: Synthesizer) -> PromiseFacts | None:
-    """Return the promise of a model with differential privacy, and the audit of its mechanism."""
+def _guarantee(model: Synthesizer) -> GuaranteeFacts | None:
+    """Return the guarantee of a model with differential privacy, and the audit of its mechanism."""
     if (record := model.privacy_) is None:
         return None
-    audits = audit_mechanism(record.promise, quick=record.mechanism == "mst")
-    return PromiseFacts.model_validate(record.summary()).model_copy(update={"audits": list(audits)})
+    audits = audit_mechanism(record.guarantee, quick=record.mechanism == "mst")
+    return GuaranteeFacts.model_validate(record.summary()).model_copy(update={"audits": list(audits)})
 
 
 def _family(model: Synthesizer) -> str:

@@ -14,7 +14,7 @@ from synthclin.dp.budget import Budget
 from synthclin.errors import ConfigError, DataError, ModelFormatError, NoisyTrainingWarning
 from synthclin.models import Checkpoint, load, private_training
 from synthclin.models.families import gan
-from synthclin.models.private_training import private_rows, promise_of
+from synthclin.models.private_training import guarantee_of, private_rows
 from synthclin.rules.validation import check
 from synthclin.schema import Schema
 from tests.conftest import COLUMNS, toy_table
@@ -22,7 +22,7 @@ from tests.conftest import COLUMNS, toy_table
 pytest.importorskip("opendp")
 
 SCHEMA = Schema.model_validate({"columns": COLUMNS, "constraints": [{"when": "stage == 'III'", "then": "age >= 40"}]})
-PROMISE = {"epsilon": 100.0, "delta": 1e-3, "patients": 160}
+GUARANTEE = {"epsilon": 100.0, "delta": 1e-3, "patients": 160}
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _few_rows(monkeypatch):
 
 
 def model(schema=SCHEMA, **changes):
-    parameters = {"effort": "quick", "width": 8, "blocks": 0, "random_state": 1, "dp": PROMISE} | changes
+    parameters = {"effort": "quick", "width": 8, "blocks": 0, "random_state": 1, "dp": GUARANTEE} | changes
     return sc.ConditionalGAN(schema, **parameters)
 
 
@@ -65,7 +65,7 @@ def test_the_ledger_is_the_promise(fitted):
 
 
 def test_two_fits_differ_because_noise_has_no_seed():
-    noisy = promise_of(PROMISE | {"epsilon": 4.0, "delta": 1e-3})
+    noisy = guarantee_of(GUARANTEE | {"epsilon": 4.0, "delta": 1e-3})
     with pytest.warns(NoisyTrainingWarning, match="noise"):
         values = [private_rows(toy_table(), SCHEMA, noisy, quick=True, random_state=1) for _ in range(2)]
     tables = ([table.values.tolist() for table in each.record.tables] for each in values)
@@ -82,23 +82,23 @@ class Untouchable(pd.DataFrame):
 
 
 @pytest.mark.parametrize(
-    ("schema", "promise", "what"),
+    ("schema", "guarantee", "what"),
     [
-        (SCHEMA.with_column("age", range=None), PROMISE, "range"),
-        (SCHEMA, PROMISE | {"at_most": 2}, "role: entity"),
-        (SCHEMA.with_column("bmi", decimals=None), PROMISE, "precision"),
-        (SCHEMA.with_column("sex", categories=None), PROMISE, "categories"),
-        (SCHEMA, PROMISE | {"epsilon": 0.1, "patients": 50}, "noise"),
+        (SCHEMA.with_column("age", range=None), GUARANTEE, "range"),
+        (SCHEMA, GUARANTEE | {"at_most": 2}, "role: entity"),
+        (SCHEMA.with_column("bmi", decimals=None), GUARANTEE, "precision"),
+        (SCHEMA.with_column("sex", categories=None), GUARANTEE, "categories"),
+        (SCHEMA, GUARANTEE | {"epsilon": 0.1, "patients": 50}, "noise"),
     ],
 )
-def test_what_is_refused_is_refused_before_a_row_is_read(schema, promise, what):
+def test_what_is_refused_is_refused_before_a_row_is_read(schema, guarantee, what):
     with pytest.raises(ConfigError) as raised:
-        model(schema, dp=promise).fit(Untouchable(toy_table()))
+        model(schema, dp=guarantee).fit(Untouchable(toy_table()))
     assert what in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("promise", "where"),
+    ("guarantee", "where"),
     [
         ({"epsilon": 0.0, "delta": 1e-6}, "dp: epsilon"),
         ({"epsilon": 1e9, "delta": 1e-6}, "dp: epsilon"),
@@ -111,18 +111,18 @@ def test_what_is_refused_is_refused_before_a_row_is_read(schema, promise, what):
         ({"epsilon": 1.0, "delta": 1e-6, "total_epsilon": 3.0}, "dp"),
     ],
 )
-def test_a_promise_out_of_bounds_is_one_clear_error(promise, where):
+def test_a_promise_out_of_bounds_is_one_clear_error(guarantee, where):
     with pytest.raises(ConfigError) as raised:
-        model(dp=promise).fit(toy_table())
+        model(dp=guarantee).fit(toy_table())
     assert str(raised.value).startswith(where)
 
 
 def test_a_wrong_cell_stops_no_fit_and_an_absent_column_does():
     table = toy_table().astype(object)
     table.loc[0, ["age", "sex", "bmi"]] = [10**6, "a level that nobody declared", "not a number"]
-    private_rows(table, SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+    private_rows(table, SCHEMA, guarantee_of(GUARANTEE), quick=True, random_state=1)
     with pytest.raises(DataError, match="age"):
-        private_rows(table.drop(columns="age"), SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+        private_rows(table.drop(columns="age"), SCHEMA, guarantee_of(GUARANTEE), quick=True, random_state=1)
 
 
 def test_rows_per_patient_are_declared_and_cost():
@@ -130,9 +130,9 @@ def test_rows_per_patient_are_declared_and_cost():
     schema = Schema.model_validate({"columns": columns})
     table = toy_table().rename(columns={"patient": "who"})
     table["who"] = [f"P{i // 2}" for i in range(len(table))]
-    promise = promise_of(PROMISE | {"patients": 80})
+    guarantee = guarantee_of(GUARANTEE | {"patients": 80})
     one, two = (
-        private_rows(table, schema, promise.model_copy(update={"at_most": k}), quick=True, random_state=1).record
+        private_rows(table, schema, guarantee.model_copy(update={"at_most": k}), quick=True, random_state=1).record
         for k in (1, 2)
     )
     of_sex = [next(each for each in record.tables if each.columns == (1,)) for record in (one, two)]
@@ -147,7 +147,7 @@ def test_rows_that_nobody_can_tell_apart_by_patient_are_not_used():
     schema = Schema.model_validate({"columns": columns})
     table = toy_table().rename(columns={"patient": "who"})
     table["who"] = [None if i < 100 else f"P{i}" for i in range(len(table))]  # 100 rows may be of one patient
-    record = private_rows(table, schema, promise_of(PROMISE), quick=True, random_state=1).record
+    record = private_rows(table, schema, guarantee_of(GUARANTEE), quick=True, random_state=1).record
     of_sex = next(each for each in record.tables if each.columns == (1,))
     assert of_sex.values.sum() == pytest.approx(len(table) - 100, abs=8)
 
@@ -159,9 +159,9 @@ def test_several_processes_are_refused_because_each_would_measure(monkeypatch):
 
 
 def test_a_shadow_model_buys_no_number_of_patients_and_enters_no_ledger_file(tmp_path):
-    promise = {key: value for key, value in PROMISE.items() if key != "patients"}
-    promise |= {"ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 100.0}
-    fitted = model(dp=promise).fit(toy_table())
+    guarantee = {key: value for key, value in GUARANTEE.items() if key != "patients"}
+    guarantee |= {"ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 100.0}
+    fitted = model(dp=guarantee).fit(toy_table())
     shadow = fitted.shadow(5)
     assert shadow.dp["patients"] == fitted.privacy_.patients
     shadow.fit(toy_table().head(80))
@@ -173,7 +173,7 @@ def test_a_column_that_follows_from_another_is_computed_and_not_paid():
     rank = {"type": "integer", "range": [1, 3]}
     schema = Schema.model_validate({"columns": COLUMNS | {"rank": rank}, "constraints": [ranks]})
     table = toy_table().assign(rank=0)  # whatever it holds
-    found = private_rows(table, schema, promise_of(PROMISE), quick=True, random_state=1)
+    found = private_rows(table, schema, guarantee_of(GUARANTEE), quick=True, random_state=1)
     assert found.record.columns == SCHEMA.modelled
     assert not any("rank" in entry.what for entry in found.record.ledger.entries)
     rows = found.encoder.decode(found.encoded)
@@ -188,20 +188,20 @@ def test_visits_are_refused_with_the_reason():
 
 
 def test_a_noisy_table_warns_and_an_undeclared_number_of_patients_is_bought():
-    noisy = promise_of({"epsilon": 4.0, "delta": 1e-3, "patients": 160})
+    noisy = guarantee_of({"epsilon": 4.0, "delta": 1e-3, "patients": 160})
     with pytest.warns(NoisyTrainingWarning, match="noise"):
         private_rows(toy_table(), SCHEMA, noisy, quick=True, random_state=1)
-    bought = promise_of({"epsilon": 100.0, "delta": 1e-3})
+    bought = guarantee_of({"epsilon": 100.0, "delta": 1e-3})
     found = private_rows(toy_table(), SCHEMA, bought, quick=True, random_state=1)
     assert found.record.ledger.entries[0].what == "number of patients"
     assert abs(found.record.patients - 160) < 40  # 40 standard deviations
     with pytest.raises(ConfigError, match="Use 717 patients"):
-        private_rows(toy_table(), SCHEMA, promise_of({"epsilon": 0.5, "delta": 1e-6}), quick=True, random_state=1)
+        private_rows(toy_table(), SCHEMA, guarantee_of({"epsilon": 0.5, "delta": 1e-6}), quick=True, random_state=1)
 
 
 def test_the_training_reaches_no_real_row(monkeypatch):
     """Two tables, the same private rows: byte-equal weights. No early stopping, limit or test looks at real rows."""
-    rows = private_rows(toy_table(), SCHEMA, promise_of(PROMISE), quick=True, random_state=1)
+    rows = private_rows(toy_table(), SCHEMA, guarantee_of(GUARANTEE), quick=True, random_state=1)
     monkeypatch.setattr(gan, "resumable_private_rows", lambda *_, **__: (rows, None, None))
     models = [model().fit(table) for table in (toy_table(), toy_table().sample(40, random_state=3))]
     states = [each.network_.state_dict() for each in models]
@@ -229,7 +229,7 @@ def test_the_folder_holds_ledger_and_tables_and_gives_the_same_rows(fitted, tmp_
     assert again.sample(50, random_state=3).equals(fitted.sample(50, random_state=3))
     assert again.privacy_.to_dict() == fitted.privacy_.to_dict()
     document = json.loads((tmp_path / "model" / "privacy.json").read_text())
-    assert document["promise"] == {"epsilon": 100.0, "delta": 1e-3, "unit": "patient", "at_most": 1, "patients": 160}
+    assert document["guarantee"] == {"epsilon": 100.0, "delta": 1e-3, "unit": "patient", "at_most": 1, "patients": 160}
     assert len(document["tables"]) >= len(SCHEMA.modelled)
     again.save(tmp_path / "again")
     assert (tmp_path / "again" / "privacy.json").read_bytes() == (tmp_path / "model" / "privacy.json").read_bytes()
@@ -240,7 +240,7 @@ def test_the_folder_holds_ledger_and_tables_and_gives_the_same_rows(fitted, tmp_
     [
         (("ledger",), None),
         (("mechanism",), "none"),
-        (("promise", "epsilon"), -1),
+        (("guarantee", "epsilon"), -1),
         (("ledger", "rho"), 1e-9),
         (("tables", 0, "columns"), [99]),
         (("tables", 0, "shape"), [3]),
@@ -280,29 +280,29 @@ def test_a_resumed_fit_pays_once(tmp_path, monkeypatch):
     def interrupt(_event):
         raise KeyboardInterrupt
 
-    promise = PROMISE | {"ledger": str(tmp_path / "ledger.jsonl")}
+    guarantee = GUARANTEE | {"ledger": str(tmp_path / "ledger.jsonl")}
     with pytest.raises(KeyboardInterrupt):
-        model(dp=promise).fit(toy_table(), checkpoint=checkpoint, callback=interrupt)
+        model(dp=guarantee).fit(toy_table(), checkpoint=checkpoint, callback=interrupt)
     assert checkpoint.exists
-    done = model(dp=promise).fit(toy_table(), checkpoint=Checkpoint(tmp_path / "checkpoint", every=0.0))
+    done = model(dp=guarantee).fit(toy_table(), checkpoint=Checkpoint(tmp_path / "checkpoint", every=0.0))
     assert bought == [1]
     assert len(done.sample(10)) == 10
     with pytest.raises(ModelFormatError, match="another training"):
-        model(dp=promise).fit(toy_table().tail(100), checkpoint=Checkpoint(tmp_path / "checkpoint"))
+        model(dp=guarantee).fit(toy_table().tail(100), checkpoint=Checkpoint(tmp_path / "checkpoint"))
 
 
 def test_a_second_fit_beyond_the_ledger_file_is_refused(tmp_path):
-    promise = PROMISE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
-    fitted = model(dp=promise).fit(toy_table())
+    guarantee = GUARANTEE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
+    fitted = model(dp=guarantee).fit(toy_table())
     assert "ledger" not in fitted.parts().parameters["dp"]
     with pytest.raises(ConfigError, match=r"ledger\.jsonl"):
-        model(dp=promise).fit(toy_table())
+        model(dp=guarantee).fit(toy_table())
 
 
 def test_a_model_of_a_ledger_file_is_read_back(tmp_path):
-    promise = PROMISE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
-    model(dp=promise).fit(toy_table()).save(tmp_path / "model")
-    assert load(tmp_path / "model").privacy_.promise.epsilon == 50.0
+    guarantee = GUARANTEE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
+    model(dp=guarantee).fit(toy_table()).save(tmp_path / "model")
+    assert load(tmp_path / "model").privacy_.guarantee.epsilon == 50.0
 
 
 def test_no_cell_is_in_the_folder(tmp_path):

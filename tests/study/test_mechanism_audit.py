@@ -1,4 +1,4 @@
-"""The audit of a promise: it does not refute what is kept, and refutes noise that is too small."""
+"""The audit of a guarantee: it does not refute what is kept, and refutes noise that is too small."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_run_states_its_guarantee_and_is_shared_by_it(study, tmp_path):
     folder = result.folder
     record = manifest.read(folder)
     assert record.rows["synthetic"] == 130  # the declared number, not that of training rows
-    assert json.loads((folder / "model" / "privacy.json").read_text())["promise"]["epsilon"] == 3.0
+    assert json.loads((folder / "model" / "privacy.json").read_text())["guarantee"]["epsilon"] == 3.0
     assert any("will be noise" in str(found) for found in findings)
     assert any("2 of 160 rows break the schema" in str(found) for found in findings)
     leaving = [

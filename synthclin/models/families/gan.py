@@ -35,7 +35,7 @@ from synthclin.models.generator.receptive_fields import find_receptive_fields, r
 from synthclin.models.generator.regression import parents_of
 from synthclin.models.generator.training import Effort, Training, plan_for, private_plan, train
 from synthclin.models.parameters import check_parameters
-from synthclin.models.private_training import promise_of, refuse_longer_training, resumable_private_rows
+from synthclin.models.private_training import guarantee_of, refuse_longer_training, resumable_private_rows
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.rules.validation import refuse_contradiction
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
@@ -140,7 +140,7 @@ class ConditionalGAN(SequentialSynthesizer):
         """Fit the model to `table`; see `Synthesizer.fit`.
 
         With `dp`, cells outside the declaration are no error: values beyond a range count at its end, other cells as
-        missing. Whether an error stops a fit would disclose a row. A checkpoint keeps what was bought, so that a
+        missing. Whether an error stops a fit would disclose a row. A checkpoint keeps the noisy tables, so that a
         resumed fit measures nothing again.
         """
         if self.dp is None:
@@ -150,11 +150,11 @@ class ConditionalGAN(SequentialSynthesizer):
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
         refuse_contradiction(self.schema)
         refuse_longer_training(self.effort, warmup=self.warmup, where=type(self).__name__)
-        promise = promise_of(self.dp)
+        guarantee = guarantee_of(self.dp)
         rows, training, saved = resumable_private_rows(
             table,
             self.schema,
-            promise,
+            guarantee,
             checkpoint,
             self._identity,
             quick=self.effort == "quick",

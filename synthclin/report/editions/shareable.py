@@ -59,7 +59,7 @@ def shareable(report: F) -> F:
 
 def _shared(report: F) -> F:
     data = SectionData.model_validate(report.sections)
-    if data.promise is not None:
+    if data.guarantee is not None:
         return with_synthetic_alone(report, data)
     facts = data.patients or report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))

@@ -1,4 +1,4 @@
-"""The shareable edition of a model with differential privacy: its promise, and figures of synthetic rows alone.
+"""The shareable edition of a model with differential privacy: its guarantee, and figures of synthetic rows alone.
 
 The guarantee covers whatever is computed from synthetic rows, and nothing that is computed from real ones, however
 rounded. So this edition has no score that compares, and no figure whose bins or levels follow from real rows.
@@ -42,7 +42,7 @@ def _without_real(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_synthetic_alone(report: F, data: SectionData) -> F:
-    """Return the shareable edition of a report with a promise of differential privacy."""
+    """Return the shareable edition of a report with a guarantee of differential privacy."""
     scores = tuple(
         replace(score, baseline=None, reference=None, reference_error=None, note="", details=None)
         for score in report.scores
@@ -55,7 +55,7 @@ def with_synthetic_alone(report: F, data: SectionData) -> F:
     rows = {"synthetic": data.rows.get("synthetic", 0)}
     sections: dict[str, Any] = {
         "rows": rows,
-        "promise": None if data.promise is None else data.promise.model_dump(mode="json"),
+        "guarantee": None if data.guarantee is None else data.guarantee.model_dump(mode="json"),
         "marginals": [] if data.alone is None else [panel.model_dump(mode="json") for panel in data.alone.marginals],
         "table_one": [] if data.alone is None else [block.model_dump(mode="json") for block in data.alone.table_one],
         "labels": report.sections.get("labels", {}),

@@ -298,7 +298,7 @@ def _dp_row(dp: str | None, *, covers_report: bool) -> DecisionRow:
         answer = tr("{guarantee} This report itself is not differentially private.", guarantee=guarantee)
     return DecisionRow(
         key="q-dp",
-        section="limits" if dp is None else "promise",
+        section="limits" if dp is None else "guarantee",
         group="privacy",
         question=tr("Is there a differential privacy guarantee?"),
         answer=answer,

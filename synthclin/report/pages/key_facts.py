@@ -17,12 +17,12 @@ from synthclin.evaluation.score import details_of
 from synthclin.language import tr
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.pages.words import attack_name
-from synthclin.report.record.promise_data import most_accurate, most_found
+from synthclin.report.record.guarantee_data import most_accurate, most_found
 from synthclin.wording import interval, not_assessable, number, plain, share, shorten, typeset
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
-    from synthclin.report.record.promise_data import PromiseFacts
+    from synthclin.report.record.guarantee_data import GuaranteeFacts
 
 __all__ = ["KeyFact", "key_facts"]
 
@@ -42,8 +42,8 @@ def key_facts(report: Findings) -> tuple[KeyFact, ...]:
 
     Of a report on synthetic rows alone, what its guarantee means.
     """
-    if report.is_of_synthetic_rows and report.promise is not None:
-        return _of_promise(report.promise)
+    if report.is_of_synthetic_rows and report.guarantee is not None:
+        return _of_guarantee(report.guarantee)
     return (
         _strongest_attack(report),
         _epsilon(report),
@@ -52,11 +52,11 @@ def key_facts(report: Findings) -> tuple[KeyFact, ...]:
     )
 
 
-def _of_promise(promise: PromiseFacts) -> tuple[KeyFact, ...]:
+def _of_guarantee(guarantee: GuaranteeFacts) -> tuple[KeyFact, ...]:
     """Return what the guarantee allows an attacker, and how much of the tables is noise."""
-    accuracy = share(most_accurate(promise.epsilon, promise.delta), 0)
-    found = share(most_found(promise.epsilon, promise.delta, 0.01), 1)
-    pairs = share(min(promise.noise_share_pairs, 1.0), 0)
+    accuracy = share(most_accurate(guarantee.epsilon, guarantee.delta), 0)
+    found = share(most_found(guarantee.epsilon, guarantee.delta, 0.01), 1)
+    pairs = share(min(guarantee.noise_share_pairs, 1.0), 0)
     return (
         KeyFact("guesses", tr("Right guesses on membership"), tr("at most {n}", n=accuracy), tr("chance is 50 %")),
         KeyFact(

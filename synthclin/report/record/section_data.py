@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from synthclin.evaluation.labels import Labels
-from synthclin.report.record.promise_data import PromiseFacts
+from synthclin.report.record.guarantee_data import GuaranteeFacts
 from synthclin.report.record.visit_data import VisitFacts
 
 __all__ = [
@@ -310,7 +310,7 @@ class SectionData(Open):
     """Effects of the rules."""
     support: SupportFacts = SupportFacts()
     """What the training rows support."""
-    promise: PromiseFacts | None = None
-    """The promise of a training with differential privacy; null without."""
+    guarantee: GuaranteeFacts | None = None
+    """The guarantee of a training with differential privacy; null without."""
     alone: AloneFacts | None = None
-    """With such a promise, the figures of synthetic rows alone, which the shareable edition shows."""
+    """With such a guarantee, the figures of synthetic rows alone, which the shareable edition shows."""

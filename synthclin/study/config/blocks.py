@@ -85,7 +85,7 @@ class Data(ConfigBlock, FileNotation):
 class Protect(ConfigBlock):
     """Disclosure limits of the model: levels and extremes of fewer patients never enter it.
 
-    `dp` is the promise of a training with differential privacy, for the family `gan`: see
+    `dp` is the guarantee of a training with differential privacy, for the family `gan`: see
     `synthclin.dp.parameters.DifferentialPrivacy`. The two limits do not apply then.
     """
 

@@ -36,7 +36,7 @@ def check_references(config: Config, where: str) -> None:
     """Refuse names of columns that the schema lacks, and gates that cannot be parsed."""
     schema = config.table_schema
     check_judging(config, where)
-    _check_promise(config, f"{where}: protect.dp")
+    _check_guarantee(config, f"{where}: protect.dp")
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"
@@ -48,8 +48,8 @@ def check_references(config: Config, where: str) -> None:
         _check_cohort(cohort, schema, at)
 
 
-def _check_promise(config: Config, at: str) -> None:
-    """Refuse a promise of differential privacy that the model, or another block, cannot keep."""
+def _check_guarantee(config: Config, at: str) -> None:
+    """Refuse a guarantee of differential privacy that the model, or another block, cannot keep."""
     if config.protect.dp is None:
         return
     family, parameters = config.model.type, config.model.parameters

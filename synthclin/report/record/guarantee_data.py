@@ -1,4 +1,4 @@
-"""Types of the section on differential privacy: the promise, its ledger and its audit."""
+"""Types of the section on differential privacy: the guarantee, its ledger and its audit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-__all__ = ["AuditFacts", "LedgerLine", "PromiseFacts", "most_accurate", "most_found"]
+__all__ = ["AuditFacts", "GuaranteeFacts", "LedgerLine", "most_accurate", "most_found"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -46,8 +46,8 @@ class AuditFacts(_Facts):
         return self.bound > self.claimed
 
 
-class PromiseFacts(_Facts):
-    """The promise of a training with differential privacy, and what was spent."""
+class GuaranteeFacts(_Facts):
+    """The guarantee of a training with differential privacy, and what was spent."""
 
     epsilon: Positive
     """Bound of the privacy loss."""
@@ -55,6 +55,8 @@ class PromiseFacts(_Facts):
     """Probability with which the bound may fail."""
     unit: Literal["patient"] = "patient"
     """Whose rows are protected together."""
+    named: StrictBool = True
+    """Whether a column says whose each row is; otherwise each row counts as a patient."""
     at_most: StrictInt
     """Rows of one patient that are used at most."""
     rho: Positive

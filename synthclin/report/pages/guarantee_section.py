@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.labels import column_name
 from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.record.promise_data import most_accurate, most_found
+from synthclin.report.record.guarantee_data import most_accurate, most_found
 from synthclin.wording import number, plain, share, significant
 
 if TYPE_CHECKING:
-    from synthclin.report.record.promise_data import PromiseFacts
+    from synthclin.report.record.guarantee_data import GuaranteeFacts
 
-__all__ = ["guarantee_sentence", "promise_section"]
+__all__ = ["guarantee_section", "guarantee_sentence"]
 
 
 _ONE_WAY = "table of "
 
 
-def guarantee_sentence(facts: PromiseFacts) -> str:
+def guarantee_sentence(facts: GuaranteeFacts) -> str:
     """Return the guarantee in a sentence, for page one."""
+    if not facts.named:
+        told = {"epsilon": _exact(facts.epsilon), "delta": _exact(facts.delta)}
+        return tr("Epsilon {epsilon}, delta {delta}, for each row: no column says whose it is.", **told)
     return tr(
         "Epsilon {epsilon}, delta {delta}, for all rows of one patient (at most {n}).",
         epsilon=_exact(facts.epsilon),
@@ -35,7 +38,7 @@ def _exact(value: float) -> str:
     return f"{value:.15g}".replace("e-0", "e-")
 
 
-def promise_section(facts: PromiseFacts, edition: str) -> Section:
+def guarantee_section(facts: GuaranteeFacts, edition: str) -> Section:
     """Return the guarantee, epsilon in words, the ledger and the audit."""
     covered = (
         tr(
@@ -54,13 +57,13 @@ def promise_section(facts: PromiseFacts, edition: str) -> Section:
         factor=significant(exp(facts.epsilon)),
         delta=_exact(facts.delta),
     )
-    figures = (_promise(facts), _in_words(facts), _ledger(facts), _audit(facts))
+    figures = (_guarantee(facts), _in_words(facts), _ledger(facts), _audit(facts))
     return Section(
-        "promise", tr("What does differential privacy guarantee?"), tr("Guarantee"), None, (lead, covered), figures
+        "guarantee", tr("What does differential privacy guarantee?"), tr("Guarantee"), None, (lead, covered), figures
     )
 
 
-def _promise(facts: PromiseFacts) -> Figure:
+def _guarantee(facts: GuaranteeFacts) -> Figure:
     mechanism = {
         "aim": tr("AIM: noisy tables of adaptively chosen pairs of columns (McKenna et al. 2022)"),
         "mst": tr("MST: noisy tables of a tree of pairs of columns (McKenna et al. 2021)"),
@@ -79,7 +82,14 @@ def _promise(facts: PromiseFacts) -> Figure:
     rows = (
         Row(tr("Epsilon"), (_exact(facts.epsilon),)),
         Row(tr("Delta"), (_exact(facts.delta),)),
-        Row(tr("Unit"), (tr("one patient: all rows of one patient are added or removed together"),)),
+        Row(
+            tr("Unit"),
+            (
+                tr("one patient: all rows of one patient are added or removed together")
+                if facts.named
+                else tr("one row: no column says whose it is, so each row counts as a patient"),
+            ),
+        ),
         Row(tr("Rows of one patient"), (tr("at most {n}; others are left out at random", n=facts.at_most),)),
         Row(tr("Patients"), (patients,)),
         Row(tr("Mechanism"), (mechanism,)),
@@ -102,7 +112,7 @@ def _promise(facts: PromiseFacts) -> Figure:
     )
 
 
-def _in_words(facts: PromiseFacts) -> Figure:
+def _in_words(facts: GuaranteeFacts) -> Figure:
     found = [most_found(facts.epsilon, facts.delta, fpr) for fpr in (0.01, 0.001)]
     accuracy = most_accurate(facts.epsilon, facts.delta)
     rows = (
@@ -125,7 +135,7 @@ def _in_words(facts: PromiseFacts) -> Figure:
     )
 
 
-def _ledger(facts: PromiseFacts) -> Figure:
+def _ledger(facts: GuaranteeFacts) -> Figure:
     lines = tuple(Row(_entry(line.what), (significant(line.rho),)) for line in facts.ledger)
     return Figure(
         title=tr("The privacy ledger has {n} measurements and selections", n=number(len(lines), 0)),
@@ -158,7 +168,7 @@ def _entry(what: str) -> str:
     return known.get(what, plain(what, 80))
 
 
-def _audit(facts: PromiseFacts) -> Figure:
+def _audit(facts: GuaranteeFacts) -> Figure:
     if not facts.audits:
         return Figure(
             title=tr("The mechanism was not audited in this run"),

@@ -1,4 +1,4 @@
-"""The report of a model with differential privacy: the promise, and an edition without figures of real rows."""
+"""The report of a model with differential privacy: the guarantee, and an edition without figures of real rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 import synthclin as sc
 from synthclin.errors import ConfigError
 from synthclin.report.datacard import croissant, data_card
-from synthclin.report.record.promise_data import most_accurate, most_found
+from synthclin.report.record.guarantee_data import most_accurate, most_found
 from synthclin.report.record.release import TableFile
 from synthclin.schema import Schema
 from tests.conftest import COLUMNS, toy_table
 from tests.evaluation.conftest import spare
 
 SCHEMA = Schema.model_validate({"columns": COLUMNS})
-PROMISE = {
+GUARANTEE = {
     "epsilon": 3.0,
     "delta": 1e-6,
     "unit": "patient",
@@ -49,7 +49,7 @@ def evaluated(seed: int, **changes):
     train, holdout = real(seed)
     with sc.progress.quiet():
         return sc.evaluate(
-            toy_table(150), train=train, holdout=holdout, schema=SCHEMA, promise=PROMISE | changes, workers=1
+            toy_table(150), train=train, holdout=holdout, schema=SCHEMA, guarantee=GUARANTEE | changes, workers=1
         )
 
 
@@ -85,7 +85,7 @@ def test_what_holdout_rows_reach_neither_decides_a_gate_nor_shows():
         other = holdout.assign(age=19) if young else holdout
         with sc.progress.quiet():
             reports.append(
-                sc.evaluate(toy_table(150), train=train, holdout=other, schema=schema, promise=PROMISE, workers=1)
+                sc.evaluate(toy_table(150), train=train, holdout=other, schema=schema, guarantee=GUARANTEE, workers=1)
             )
     assert reports[0]["validity.rules"].reference != reports[1]["validity.rules"].reference
     assert reports[0].shareable().to_json() == reports[1].shareable().to_json()
@@ -99,6 +99,12 @@ def test_so_do_the_data_card_and_the_metadata(reports, tmp_path):
     assert cards[0] == cards[1]
     assert "about 4 321 patients" in cards[0].replace("\u202f", " ")
     assert len({json.dumps(croissant(report, SCHEMA, file)) for report in reports}) == 1
+
+
+def test_without_a_column_of_patients_the_unit_is_a_row(reports):
+    assert "for each row" in reports[0].to_html()
+    named = replace(reports[0], sections=reports[0].sections | {"guarantee": GUARANTEE | {"named": True}})
+    assert "one patient: all rows" in named.to_html()
 
 
 def test_both_editions_state_the_guarantee(reports):
@@ -122,8 +128,8 @@ def test_the_file_keeps_the_promise(reports, tmp_path):
 
 def audited(report, bound: float) -> str:
     audit = {"part": "tables", "claimed": 3.0, "bound": bound, "most": 5.6, "trials": 1_000}
-    promise = report.sections["promise"] | {"audits": [audit]}
-    return replace(report, sections=report.sections | {"promise": promise}).to_html()
+    guarantee = report.sections["guarantee"] | {"audits": [audit]}
+    return replace(report, sections=report.sections | {"guarantee": guarantee}).to_html()
 
 
 def test_an_audit_is_shown_and_a_violation_said(reports):
@@ -133,7 +139,7 @@ def test_an_audit_is_shown_and_a_violation_said(reports):
 
 
 def test_a_promise_that_is_none_is_refused():
-    with pytest.raises(ConfigError, match="promise"):
+    with pytest.raises(ConfigError, match="guarantee"):
         evaluated(1, epsilon=-1.0)
 
 
