@@ -89,6 +89,12 @@ class LedgerFile:
         """The rho that is left, as the file has it now."""
         return self._read()[1].left
 
+    def require(self, rho: float) -> None:
+        """Raise ConfigError where less than `rho` is left, as `spend` would; nothing is written."""
+        left = self.left
+        if rho > left:
+            raise self._exceeded(rho, left)
+
     def spend(self, rho: float, what: str, purpose: str) -> None:
         """Write an entry; a fit may measure once this has returned. No two processes can spend the same budget.
 

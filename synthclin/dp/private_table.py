@@ -69,7 +69,7 @@ class NoisyTable:
 
 
 class PrivateTable:
-    """Rows of codes behind differential privacy: only noisy tables and choices leave it, each entered in the ledger first.
+    """Rows of codes behind differential privacy: only noisy tables and choices leave it, each in the ledger first.
 
     Neighbouring tables differ in all rows of one patient. At most `at_most` rows of a patient are kept, chosen at
     random from the entropy of the operating system, so counts change by at most `at_most` (in L1 and in L2 norm).

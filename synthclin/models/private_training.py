@@ -55,6 +55,7 @@ __all__ = [
     "noise_text",
     "private_rows",
     "refuse_longer_training",
+    "refuse_spent",
     "refuse_useless",
     "resumable_private_rows",
 ]
@@ -281,11 +282,20 @@ def noise_remedy(found: Verdict) -> str:
     return f"{what} {found.patients_to_go:,} patients, or fewer columns or levels, give more."
 
 
+def refuse_spent(guarantee: DifferentialPrivacy) -> None:
+    """Raise ConfigError where the ledger file is damaged, or leaves less than the budget; no row is read."""
+    if guarantee.ledger is not None:
+        _ledger_file(guarantee, guarantee.ledger).require(Budget(guarantee.epsilon, guarantee.delta).rho)
+
+
+def _ledger_file(guarantee: DifferentialPrivacy, path: str) -> LedgerFile:
+    return LedgerFile(path, Budget(guarantee.total_epsilon or guarantee.epsilon, guarantee.delta))
+
+
 def _ledger(guarantee: DifferentialPrivacy, budget: Budget) -> Ledger:
     """Return the ledger of a fit; the ledger file is charged the whole budget before anything is measured."""
     if guarantee.ledger is not None:
-        total = Budget(guarantee.total_epsilon or guarantee.epsilon, guarantee.delta)
-        LedgerFile(guarantee.ledger, total).spend(budget.rho, f"fit with epsilon {guarantee.epsilon:g}", _PURPOSE)
+        _ledger_file(guarantee, guarantee.ledger).spend(budget.rho, f"fit with epsilon {guarantee.epsilon:g}", _PURPOSE)
     return Ledger(budget.rho)
 
 

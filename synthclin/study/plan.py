@@ -11,6 +11,7 @@ from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.evaluation.tasks import PredictTask
+from synthclin.models.private_training import refuse_spent
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
 from synthclin.study.data import patients_in, prepare, wanted
@@ -35,6 +36,8 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
     # Imported where it is needed: it loads the learners.
     from synthclin.evaluation.utility.predictions import default_tasks  # noqa: PLC0415
 
+    if config.protect.dp is not None:
+        refuse_spent(config.protect.dp)
     real = prepare(config, manifest.Clock(), on_finding)
     schema, train, holdout = config.table_schema, real.train, real.holdout
     if real.private is None:

@@ -14,6 +14,7 @@ from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
+from synthclin.models.private_training import refuse_spent
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
@@ -95,6 +96,7 @@ def run(
     overwrite = overwrite or config.outputs.overwrite
     for checkpoint in (training, auditing):
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
+    _refuse_spent(config, resumed=resume and training.exists)
     real = prepare(config, clock, on_finding)
     source = manifest.SourceFile.of(source_file(config))
     with (
@@ -164,6 +166,7 @@ def fit(
     clock = manifest.Clock()
     checkpoint = Checkpoint.beside(path_of(output))
     _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
+    _refuse_spent(config, resumed=resume and checkpoint.exists)
     real = prepare(config, clock, on_finding)
     with _resumable(checkpoint, "training", on_finding), staged_folder(output, overwrite=overwrite) as folder:
         _resume_or_discard(checkpoint, resume, on_finding)
@@ -194,6 +197,12 @@ def _resumable(checkpoint: Checkpoint, kind: str, on_finding: Callable[[Finding]
             remedy = "Add --resume to continue, or --overwrite to begin anew; it derives from real rows."
             on_finding(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
         raise
+
+
+def _refuse_spent(config: Config, *, resumed: bool) -> None:
+    """Refuse a fit beyond the ledger file before the table is read; a resumed one may have spent its budget already."""
+    if config.protect.dp is not None and not resumed:
+        refuse_spent(config.protect.dp)
 
 
 def _refuse_discarding(checkpoint: Checkpoint, *, resume: bool, overwrite: bool) -> None:

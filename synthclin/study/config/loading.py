@@ -263,8 +263,8 @@ def _refuse_guesses(schema: str) -> None:
     guessed = [number for number, line in enumerate(lines, start=1) if line.strip().startswith("# guessed:")]
     if guessed:
         what = (
-            f"{len(guessed)} columns are guessed from rows, and with differential privacy ranges and levels that are"
-            " read from rows disclose patients"
+            f"{len(guessed)} of the columns {'is' if len(guessed) == 1 else 'are'} guessed from rows, and with "
+            "differential privacy ranges and levels that are read from rows disclose patients"
         )
         remedy = "Declare those of a protocol or codebook, and remove the comment `# guessed: ...` of each column."
         raise ConfigError(f"{schema}: line {guessed[0]}", what, remedy)
