@@ -28,6 +28,7 @@ from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.models.training_identity import encoded_digest, training_identity
 from synthclin.models.visits.longitudinal import TRAININGS, Longitudinal
+from synthclin.models.visits.transition_rows import context_columns
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.rules.visits import in_order, refuse_rows_as_patients
 from synthclin.sampling.cohorts import require_condition
@@ -274,8 +275,8 @@ class Synthesizer(Imputing):
         )
 
     @classmethod
-    def from_parts(cls, parts: artifact.ModelParts) -> Self:
-        """Return the fitted model with these `parts`; raises ModelFormatError where they do not fit."""
+    def from_parts(cls, parts: artifact.ModelParts, given: int = 0) -> Self:
+        """Return the model of `parts`, whose first `given` columns are context; raises ModelFormatError if misfit."""
         # The device of the training may be absent: a machine without a GPU must still be able to sample.
         device = {"device": "auto"} if "device" in parts.parameters else {}
         # JSON has no tuples.
@@ -284,9 +285,12 @@ class Synthesizer(Imputing):
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
         model.dtypes_, model.privacy_ = dict(parts.dtypes), parts.privacy
         if parts.encoder.schema.visit_time is not None:
-            inner = {name: cls.from_parts(each) for name, each in parts.inner.items()}
+            people, visits = (parts.inner[name] for name in TRAININGS)
+            given = context_columns(visits.encoder)
+            inner = dict(zip(TRAININGS, (cls.from_parts(people), cls.from_parts(visits, given)), strict=True))
             model.longitudinal_ = Longitudinal.restored(parts.encoder, parts.tensors, parts.facts, inner)
             return model
+        model.given_ = given
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 

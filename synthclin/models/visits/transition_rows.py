@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from synthclin.encoding import TableEncoder
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
 from synthclin.models.visits.moves import MOVES, moves_of
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["ENTITY", "Transitions", "inner_schema", "is_target", "numbered_visits", "relative", "transitions", "typed"]
+__all__ = [
+    "ENTITY",
+    "Transitions",
+    "context_columns",
+    "inner_schema",
+    "is_target",
+    "numbered_visits",
+    "relative",
+    "transitions",
+    "typed",
+]
 
 ENTITY = "patient"
 """Column of the patient in the table of transitions."""
@@ -125,6 +136,11 @@ def numbered_visits(patient: Ints) -> tuple[Ints, Ints]:
 def is_target(name: str) -> bool:
     """Whether a column is sampled, and not context."""
     return name == "ratio" or name.startswith(("move ", "level ", "value "))
+
+
+def context_columns(encoder: TableEncoder) -> int:
+    """Return the number of context columns of a fitted model of visits."""
+    return sum(not is_target(name) for name in encoder.codecs)
 
 
 def inner_schema(
