@@ -20,7 +20,7 @@ from synthclin.evaluation.utility.predictions import default_tasks
 from synthclin.evaluation.utility.predictions import predict as predicted
 from synthclin.schema import Schema
 from tests.evaluation.clinic import SCHEMA, clinic, shuffled
-from tests.evaluation.conftest import few_trees
+from tests.short import few_trees
 
 DIED = PredictTask(target="died")
 
