@@ -360,11 +360,8 @@ class Synthesizer(Imputing):
             ConfigError: the family has no tractable likelihood; `has_likelihood` is False.
             DataError: the table breaks the schema.
         """
-        what, remedy = (
-            f"the family {self.family!r} has no tractable likelihood",
-            "Choose another family, such as `gan`.",
-        )
-        raise ConfigError(type(self).__name__, what, remedy)
+        what = f"the family {self.family!r} has no tractable likelihood"
+        raise ConfigError(type(self).__name__, what, "Choose another family, such as `gan`.")
 
     def score_samples(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log-likelihood of each row, (rows,), in nats: `log_likelihood`, by scikit-learn's name."""
