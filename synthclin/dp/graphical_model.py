@@ -189,7 +189,7 @@ class GraphicalModel:
 
         Arguments:
             rows: how many.
-            generator: randomness of sampling, which needs no secret.
+            generator: random generator of the rows, whose seed may be known.
         """
         codes = np.zeros((rows, len(self.cardinalities)), np.int64)
         for clique, separator, belief in zip(self.tree.cliques, self.tree.separators, self._beliefs, strict=True):
@@ -199,9 +199,9 @@ class GraphicalModel:
             given = np.zeros(rows, np.int64)
             for j in separator:
                 given = given * self.cardinalities[j] + codes[:, j]
-            drawn = _draw(table, given, generator)
+            sampled = _sampled_codes(table, given, generator)
             for j in reversed(new):
-                drawn, codes[:, j] = np.divmod(drawn, self.cardinalities[j])
+                sampled, codes[:, j] = np.divmod(sampled, self.cardinalities[j])
         return codes
 
 
@@ -220,7 +220,7 @@ def _contract(parts: Sequence[_Part], kept: Sequence[int]) -> np.ndarray:
     return table
 
 
-def _draw(table: np.ndarray, given: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _sampled_codes(table: np.ndarray, given: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Return one column index per row of `given`, a row index, with probability proportional to the table."""
     upto = np.cumsum(table, axis=1)
     whole = upto[:, -1:]
@@ -228,5 +228,5 @@ def _draw(table: np.ndarray, given: np.ndarray, generator: np.random.Generator) 
     upto[:, -1] = 1.0
     steps = (upto + np.arange(len(table))[:, None]).ravel()
     place = np.searchsorted(steps, given + generator.random(len(given)), side="right")
-    drawn: np.ndarray = np.minimum(place - given * table.shape[1], table.shape[1] - 1)
-    return drawn
+    sampled: np.ndarray = np.minimum(place - given * table.shape[1], table.shape[1] - 1)
+    return sampled

@@ -80,8 +80,8 @@ class Ledger:
         """
         entry = require_entry(what, rho, "privacy ledger")
         if self._spent + Fraction(entry.rho) > Fraction(self._total):
-            told = f"'{what}' costs rho {entry.rho:.6g}, and {self.left:.6g} of {self._total:.6g} is left"
-            raise ConfigError("privacy ledger", told, "Spend less.")
+            message = f"'{what}' costs rho {entry.rho:.6g}, and {self.left:.6g} of {self._total:.6g} is left"
+            raise ConfigError("privacy ledger", message, "Spend less.")
         self._spent += Fraction(entry.rho)
         self._entries.append(entry)
 
@@ -128,6 +128,6 @@ def require_rho(rho: object, where: str) -> float:
 def require_entry(what: object, rho: object, where: str) -> Entry:
     """Return a checked entry; raises ConfigError where the name is no short text or the cost no positive number."""
     if not isinstance(what, str) or not what or len(what) > _NAME or not what.isprintable():
-        told = f"the name of a measurement must be a text of 1 to {_NAME} printable characters"
-        raise ConfigError(where, told, "Give it a short name.")
+        message = f"the name of a measurement must be a text of 1 to {_NAME} printable characters"
+        raise ConfigError(where, message, "Give it a short name.")
     return Entry(what, require_rho(rho, where))

@@ -77,7 +77,7 @@ class PrivateTable:
     Arguments:
         codes: (rows, columns) whole numbers, each from 0 to the cardinality of its column less 1.
         cardinalities: how many codes each column has; declared, never counted.
-        ledger: where each measurement enters its cost before its noise is drawn.
+        ledger: where each measurement enters its cost before its noise is sampled.
         patient: (rows,) an identifier of each row's patient; None where each row is a patient of its own.
         at_most: how many rows of a patient are kept; declared.
         names: of the columns, for the ledger; by default their indices.

@@ -23,8 +23,8 @@ _ONE_WAY = "table of "
 def guarantee_sentence(facts: GuaranteeFacts) -> str:
     """Return the guarantee in a sentence, for page one."""
     if not facts.named:
-        told = {"epsilon": _exact(facts.epsilon), "delta": _exact(facts.delta)}
-        return tr("Epsilon {epsilon}, delta {delta}, for each row: no column says whose it is.", **told)
+        figures = {"epsilon": _exact(facts.epsilon), "delta": _exact(facts.delta)}
+        return tr("Epsilon {epsilon}, delta {delta}, for each row: no column says whose it is.", **figures)
     return tr(
         "Epsilon {epsilon}, delta {delta}, for all rows of one patient (at most {n}).",
         epsilon=_exact(facts.epsilon),
