@@ -109,8 +109,8 @@ class LedgerFile:
         """
         entry = require_entry(what, rho, str(self.path))
         if not isinstance(purpose, str) or not purpose or len(purpose) > _NAME or not purpose.isprintable():
-            what = f"the purpose must be a text of 1 to {_NAME} printable characters"
-            raise ConfigError(str(self.path), what, "Say what the synthetic table is for.")
+            message = f"the purpose must be a text of 1 to {_NAME} printable characters"
+            raise ConfigError(str(self.path), message, "Say what the synthetic table is for.")
         date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._locked():
             entries, ledger = self._read()
