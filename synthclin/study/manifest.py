@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.errors import ConfigError
@@ -80,14 +81,14 @@ class ModelAttack(BaseModel):
 
 
 class SourceFile(BaseModel):
-    """The file of the real table, by a keyed hash.
+    """The file of the real table, or the rows that a database returned, by a keyed hash.
 
     A plain hash of patients' rows is an oracle: whoever guesses a small table can confirm the guess. The key is random
     for each run and stands in the manifest alone, which stays with the custodian; no report holds key or hash.
 
     Arguments:
         key: the key, 32 random bytes in hexadecimal digits.
-        hmac_sha256: HMAC-SHA256 of the bytes of the file.
+        hmac_sha256: HMAC-SHA256 of the bytes of the file; of a database, of its rows as CSV.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -103,9 +104,17 @@ class SourceFile(BaseModel):
             digest = hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256"))
         return cls(key=key, hmac_sha256=digest.hexdigest())
 
-    def is_of(self, path: Path) -> bool:
-        """Return whether a file has the same bytes."""
-        return type(self).of(path, self.key) == self
+    @classmethod
+    def of_rows(cls, table: pd.DataFrame, key: str | None = None) -> Self:
+        """Return the record of rows that `synthclin.read_table` returned of a database."""
+        key = key or secrets.token_hex(32)
+        content = table.to_csv(index=False, lineterminator="\n").encode()
+        return cls(key=key, hmac_sha256=hmac.new(bytes.fromhex(key), content, "sha256").hexdigest())
+
+    def is_of(self, source: Path | pd.DataFrame) -> bool:
+        """Return whether a file has the same bytes, or a database the same rows."""
+        made = self.of(source, self.key) if isinstance(source, Path) else self.of_rows(source, self.key)
+        return made == self
 
 
 class Manifest(BaseModel):
@@ -122,7 +131,7 @@ class Manifest(BaseModel):
         attacks: on the model; the gates of the report do not include them.
         repeated: how many rows of each table equal the row of one training patient, where `release_check` is set.
         rules: number of real rows that each rule left out, and its violation rate without constraint mask.
-        source: the file of the real table.
+        source: the file of the real table, or the rows of a database.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 

@@ -17,6 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
 from synthclin.schema.split_columns import joined
+from synthclin.tables.arrow_columns import refuse_wide
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 from synthclin.tables.spreadsheet_formulas import escaped, unescaped
@@ -37,7 +38,6 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-MAX_COLUMNS = 10_000
 MAX_CELL = 1 << 17  # characters; the limit of Python's csv module
 MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
@@ -170,9 +170,7 @@ def _header(text: str, where: str, separator: str) -> tuple[list[str], str, int]
     except csv.Error as error:
         raise _refused(error, f"{where}: line {records.line_num}") from None
     place = f"{where}: line {records.line_num}"
-    if len(names) > MAX_COLUMNS:
-        what = f"names {len(names):,} columns, more than {MAX_COLUMNS:,}"
-        raise DataError(place, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
+    refuse_wide(len(names), place)
     if sum(_is_number(name) for name in names) > len(names) / 2:
         raise DataError(place, "holds numbers instead of column names", "Put the names into the first line.")
     for number, name in enumerate(names, start=1):
