@@ -50,7 +50,8 @@ TableFile = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A table: .csv, .csv.gz, .parquet, or with an extra .xlsx (`excel`), SAS, SPSS and Stata (`readstat`); or "
-        "a database with --query or --table: duckdb:///ward.db (`duckdb`), or `duckdb:` for the files in this folder.",
+        "a database with --query or --table: duckdb:///ward.db (`duckdb`), `duckdb:` for the files in this folder, or "
+        "env:DATABASE_URL (`database`).",
     ),
 ]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run folder.")]

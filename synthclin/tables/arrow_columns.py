@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pandas as pd
 import pyarrow as pa
 
 from synthclin.errors import DataError
 from synthclin.schema.columns import parsing
 
-__all__ = ["MAX_COLUMNS", "from_arrow", "is_text", "refuse_wide"]
+__all__ = ["MAX_COLUMNS", "from_arrow", "is_text", "refuse_repeated", "refuse_wide"]
 
 MAX_COLUMNS = 10_000
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -35,9 +38,7 @@ def from_arrow(arrow: pa.Table, where: str, remedy: str = "Write it as text or n
     # pandas gives this name to an index without one; it is no data.
     names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
     refuse_wide(len(names), where)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(where, f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
+    refuse_repeated(names, where)
     if arrow.num_rows == 0 or not names:
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
     series = {name: _series(arrow[name], f"{where}: column '{name}'", remedy) for name in names}
@@ -54,6 +55,13 @@ def refuse_wide(columns: int, where: str) -> None:
     if columns > MAX_COLUMNS:
         what = f"names {columns:,} columns, more than {MAX_COLUMNS:,}"
         raise DataError(where, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
+
+
+def refuse_repeated(names: Sequence[str], where: str) -> None:
+    """Raise DataError where two columns have one name."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(where, f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
 
 
 def _series(column: pa.ChunkedArray, where: str, remedy: str) -> pd.Series:

@@ -99,11 +99,11 @@ def query_text(query: str) -> str:
     return text
 
 
-def gathered(batches: Iterable[pa.RecordBatch], where: str) -> pa.Table:
+def gathered(batches: Iterable[pa.RecordBatch | pa.Table], where: str) -> pa.Table:
     """Return the rows of a query, which may come from any number of batches.
 
     Raises:
-        DataError: the rows are more than fit into memory, or no batch came.
+        DataError: the rows are more than fit into memory, no batch came, or a column is of several types.
     """
     parts: list[pa.Table] = []
     cells = size = 0
@@ -117,4 +117,7 @@ def gathered(batches: Iterable[pa.RecordBatch], where: str) -> pa.Table:
     if not parts:
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
     same = all(part.schema.equals(parts[0].schema) for part in parts)
-    return pa.concat_tables(parts, promote_options="none" if same else "permissive")
+    try:
+        return pa.concat_tables(parts, promote_options="none" if same else "permissive")
+    except pa.ArrowException:
+        raise DataError(where, "a column holds cells of several types", CAST) from None

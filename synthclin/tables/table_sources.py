@@ -14,6 +14,7 @@ from synthclin.io.files import path_of
 from synthclin.rules.validation import conform
 from synthclin.schema.arguments import require_schema
 from synthclin.tables.database_queries import Request
+from synthclin.tables.database_source import ENVIRONMENT, from_database
 from synthclin.tables.duckdb_source import DUCKDB, from_duckdb
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_files import read_file
@@ -25,7 +26,7 @@ __all__ = ["DATABASES", "is_database", "read_table", "refuse_address"]
 
 DatabaseReader = Callable[[Request, FileNotation], pd.DataFrame]
 
-DATABASES: dict[str, DatabaseReader] = {DUCKDB: from_duckdb}
+DATABASES: dict[str, DatabaseReader] = {DUCKDB: from_duckdb, ENVIRONMENT: from_database}
 """The readers of databases, by the beginning of a source."""
 
 
@@ -52,8 +53,10 @@ def read_table(
     the labels for `synthclin.inference.infer`. Excel files (``.xlsx``, ``.xlsm``) need the extra ``excel``.
 
     A database is read by one SELECT, or one table of it is read: ``duckdb:///ward.db`` is a DuckDB file and ``duckdb:``
-    or ``duckdb:///FOLDER`` queries the table files in a folder, with the extra ``duckdb``. It has no order of rows:
-    they are sorted by all columns, from the first on, so that the same rows give the same results.
+    or ``duckdb:///FOLDER`` queries the table files in a folder, with the extra ``duckdb``;
+    ``env:DATABASE_URL`` is any other database, whose address is in this environment variable, with the extra
+    ``database``. It has no order of rows: they are sorted by all columns, from the first on, so that the same rows give
+    the same results.
 
     Arguments:
         source: the file or database.
@@ -127,7 +130,7 @@ def refuse_address(source: str | Path, where: str) -> None:
     text = str(source)
     if "://" in text and not is_database(text):
         what = "the address of a database may hold a password, so it is not written here"
-        raise ConfigError(where, what, "Export the table to Parquet or CSV.")
+        raise ConfigError(where, what, "Put it into an environment variable, and write `env:DATABASE_URL` here.")
 
 
 def _reader(source: str | Path) -> DatabaseReader | None:

@@ -11,6 +11,7 @@ from synthclin.io.files import path_of
 from synthclin.study.config.blocks import DATASET
 from synthclin.tables import is_database, refuse_address
 from synthclin.tables.database_queries import query_text
+from synthclin.tables.database_source import ENVIRONMENT
 from synthclin.tables.duckdb_source import DUCKDB, duckdb_path
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def name_of(source: str) -> str:
         ('ward', 'ward')
     """
     place = source.partition("?")[0] if is_database(source) else source
-    path = duckdb_path(place) if place.startswith(DUCKDB) else place
+    path = duckdb_path(place) if place.startswith(DUCKDB) else place.removeprefix(ENVIRONMENT)
     return path_of(path).absolute().name.split(".")[0]
 
 
