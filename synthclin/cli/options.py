@@ -49,9 +49,9 @@ TableFile = Annotated[
     str,  # a path would lose slashes of a database
     typer.Argument(
         metavar="DATA",
-        help="A table: .csv, .csv.gz, .parquet, or with an extra .xlsx (`excel`), SAS, SPSS and Stata (`readstat`); or "
-        "a database with --query or --table: duckdb:///ward.db (`duckdb`), `duckdb:` for the files in this folder, or "
-        "env:DATABASE_URL (`database`).",
+        help="A table: .csv, .csv.gz, .csv.zst, .parquet or a folder of such files, or with an extra .xlsx (`excel`), "
+        "SAS, SPSS and Stata (`readstat`); or a database with --query or --table: duckdb:///ward.db (`duckdb`), "
+        "`duckdb:` for the files in this folder, or env:DATABASE_URL (`database`).",
     ),
 ]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run folder.")]

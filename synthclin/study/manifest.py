@@ -24,6 +24,7 @@ from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
 from synthclin.io.version import VERSION
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
+from synthclin.tables.parquet_folder import parquet_files
 
 __all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "SourceFile", "altered", "hashes", "read", "versions"]
 
@@ -98,11 +99,15 @@ class SourceFile(BaseModel):
 
     @classmethod
     def of(cls, path: Path, key: str | None = None) -> Self:
-        """Return the record of a file, under a new key where none is given."""
+        """Return the record of a file, or of a folder of Parquet files, under a new key where none is given."""
         key = key or secrets.token_hex(32)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256"))
-        return cls(key=key, hmac_sha256=digest.hexdigest())
+        files = parquet_files(path) if path.is_dir() else [path]
+        digests = [_keyed(file, key) for file in files]
+        if path.is_dir():
+            named = zip((file.relative_to(path).as_posix() for file in files), digests, strict=True)
+            whole = "\n".join(f"{digest} {name}" for name, digest in named)
+            digests = [hmac.new(bytes.fromhex(key), whole.encode(), "sha256").hexdigest()]
+        return cls(key=key, hmac_sha256=digests[0])
 
     @classmethod
     def of_rows(cls, table: pd.DataFrame, key: str | None = None) -> Self:
@@ -115,6 +120,12 @@ class SourceFile(BaseModel):
         """Return whether a file has the same bytes, or a database the same rows."""
         made = self.of(source, self.key) if isinstance(source, Path) else self.of_rows(source, self.key)
         return made == self
+
+
+def _keyed(path: Path, key: str) -> str:
+    """Return the keyed hash of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256")).hexdigest()
 
 
 class Manifest(BaseModel):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "from_csv_zst", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
@@ -87,10 +87,28 @@ def from_csv_gz(
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
+    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
+
+
+def from_csv_zst(
+    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
+) -> pd.DataFrame:
+    """Read CSV text compressed by Zstandard; see `from_csv`."""
+    most = MAX_BYTES + MAX_RATIO * len(content)
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as file:
+            plain = file.read(most + 1)
+    except (OSError, pa.ArrowException):
+        raise DataError(where, "is not a whole Zstandard file", "Copy it or compress it again.") from None
+    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
+
+
+def _not_bomb(plain: bytes, most: int, where: str) -> bytes:
+    """Return unpacked bytes, at most `most`."""
     if len(plain) > most:
         what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-    return from_csv(plain, where, schema, notation)
+    return plain
 
 
 def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:

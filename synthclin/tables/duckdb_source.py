@@ -15,6 +15,7 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.io.files import inside, path_of, refuse_absent, refuse_special
 from synthclin.tables.arrow_columns import from_arrow
 from synthclin.tables.database_queries import CAST, gathered
+from synthclin.tables.parquet_folder import parquet_files
 from synthclin.tables.table_files import read_file, stem_of, suited
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _add_files(library: Any, connection: Any, folder: Path, sql: str, place: str
         if found is None:
             continue
         quoted = '"' + name.replace('"', '""') + '"'
-        if found.suffix.lower() == ".parquet":
+        if found.suffix.lower() == ".parquet" and not found.is_dir():
             refuse_special(found)
             text = "'" + str(found.resolve()).replace("'", "''") + "'"
             try:
@@ -213,17 +214,22 @@ def _file(folder: Path, name: str, place: str) -> Path | None:
         path = inside(folder, name, DataError)
         refuse_absent(path)
         return path
-    same = [path for path in sorted(folder.iterdir()) if (stem_of(path.name) or "").lower() == name.lower()]
+    same = [path for path in sorted(folder.iterdir()) if _stem(path).lower() == name.lower()]
     if len(same) > 1:
         what = f"several files are called {name!r}: {', '.join(path.name for path in same)}"
         raise DataError(place, what, f"Name one with its ending: FROM '{same[0].name}'.")
     return same[0] if same else None
 
 
+def _stem(path: Path) -> str:
+    """Return the name of a table file, or of a folder of Parquet files, as a table; empty for any other path."""
+    return stem_of(path.name) or (path.name if path.is_dir() and parquet_files(path) else "")
+
+
 def _tables(connection: Any, path: Path) -> list[str]:  # noqa: ANN401
     """Return the names of the tables that a query can name."""
     if path.is_dir():
-        return [entry.name for entry in sorted(path.iterdir()) if stem_of(entry.name)]
+        return [entry.name for entry in sorted(path.iterdir()) if _stem(entry)]
     found = connection.execute("SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL").fetchall()
     return [str(name) if schema == "main" else f"{schema}.{name}" for schema, name in found]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
-__all__ = ["from_parquet", "to_parquet"]
+__all__ = ["arrow_of", "from_parquet", "to_parquet"]
 
 
 def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:  # noqa: ARG001 (a reader like the others)
@@ -41,6 +41,15 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Raises:
         DataError: the file is damaged or empty, or a column is of a type that no table holds.
     """
+    return from_arrow(arrow_of(content, where), where)
+
+
+def arrow_of(content: bytes, where: str) -> pa.Table:
+    """Return a Parquet file as an Arrow table, an index of pandas without a name left out.
+
+    Raises:
+        DataError: the file is damaged, far too wide, or unpacks to far more than its size.
+    """
     most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
@@ -53,7 +62,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
         _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
     except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
-    return from_arrow(arrow, where)
+    return arrow.select([i for i, name in enumerate(arrow.column_names) if not name.startswith("__index_level_")])
 
 
 def _refuse_bomb(size: int, most: int, where: str) -> None:

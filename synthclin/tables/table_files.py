@@ -14,9 +14,10 @@ from synthclin.io.files import path_of, refuse_absent, refuse_special, write_ato
 from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.parquet_folder import from_parquet_folder
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
@@ -32,13 +33,14 @@ Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
     ".csv.gz": from_csv_gz,
+    ".csv.zst": from_csv_zst,
     ".parquet": from_parquet,
     ".xlsx": from_excel,
     ".xlsm": from_excel,
     **{suffix: partial(from_readstat, suffix=suffix) for suffix in FUNCTIONS},
 }
 _CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
-_NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
+_NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".csv.zst": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
 WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
 
 
@@ -46,7 +48,7 @@ def read_file(path: str | Path, schema: Schema | None = None, notation: FileNota
     """Read a table file; see `synthclin.tables.read_table`.
 
     Arguments:
-        path: the file.
+        path: the file, or a folder of Parquet files.
         schema: what the columns mean; the table is not checked.
         notation: of the file.
 
@@ -55,6 +57,9 @@ def read_file(path: str | Path, schema: Schema | None = None, notation: FileNota
         DataError: the file is missing, damaged, empty or of another format.
     """
     path, notation = path_of(path), FileNotation() if notation is None else notation
+    if path.is_dir():
+        _refuse_notation(notation, ".parquet", str(path))
+        return from_parquet_folder(path)
     suffix = _suffix(path, tuple(READERS))
     refuse_absent(path)
     refuse_special(path)
@@ -75,7 +80,7 @@ def suited(notation: FileNotation, path: Path) -> FileNotation:
         >>> suited(FileNotation(separator=";", sheet="visits"), Path("ward.csv")).declared
         ['separator']
     """
-    known = _NOTATED.get(_suffix(path, tuple(READERS)), ())
+    known = () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ())
     return FileNotation(**{key: getattr(notation, key) for key in notation.declared if key in known})
 
 
@@ -158,7 +163,7 @@ def notations(given: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, dic
         >>> notations({"separator": ";"}, [Path("train.csv"), Path("synthetic.parquet")])
         {PosixPath('train.csv'): {'separator': ';'}, PosixPath('synthetic.parquet'): {}}
     """
-    kinds = {path: _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
+    kinds = {path: () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
     useless = [key for key in given if not any(key in keys for keys in kinds.values())]
     return {path: {key: given[key] for key in given if key in (*keys, *useless)} for path, keys in kinds.items()}
 

@@ -47,19 +47,19 @@ def read_table(
     r"""Read a table from a file, or by a query from a database.
 
     A CSV file is UTF-8 with commas between cells and a decimal point, unless declared otherwise, and its first line
-    names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
-    missing, unless the schema lists that text as a level. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
+    names the columns; ``.csv.gz`` and ``.csv.zst`` are compressed. Empty cells and NA, N/A, NaN, nan, NULL and null are
+    missing, unless the schema lists that text as a level. A folder of ``.parquet`` files is one table, to which
+    folders called ``NAME=VALUE`` add a column each. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
     ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
     the labels for `synthclin.inference.infer`. Excel files (``.xlsx``, ``.xlsm``) need the extra ``excel``.
 
     A database is read by one SELECT, or one table of it is read: ``duckdb:///ward.db`` is a DuckDB file and ``duckdb:``
-    or ``duckdb:///FOLDER`` queries the table files in a folder, with the extra ``duckdb``;
-    ``env:DATABASE_URL`` is any other database, whose address is in this environment variable, with the extra
-    ``database``. It has no order of rows: they are sorted by all columns, from the first on, so that the same rows give
-    the same results.
+    or ``duckdb:///FOLDER`` queries the table files in a folder, with the extra ``duckdb``; ``env:DATABASE_URL`` is any
+    other database, whose address is in this environment variable, with the extra ``database``. It has no order of rows:
+    they are sorted by all columns, from the first on, so that the same rows give the same results.
 
     Arguments:
-        source: the file or database.
+        source: the file, a folder of Parquet files, or the database.
         schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
             without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
         partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
