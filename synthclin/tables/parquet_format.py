@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
-__all__ = ["arrow_of", "from_parquet", "to_parquet"]
+__all__ = ["arrow_of", "from_parquet", "to_parquet", "written_columns"]
 
 
 def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:  # noqa: ARG001 (a reader like the others)
@@ -96,6 +96,13 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
         >>> from_parquet(content, "toy.parquet")["ldl"].tolist()
         [3.1, nan]
     """
+    buffer = io.BytesIO()
+    pq.write_table(written_columns(table, schema), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def written_columns(table: pd.DataFrame, schema: Schema) -> pa.Table:
+    """Return a typed table as the Arrow columns of a file: rounded, in the schema's notation, with missing codes."""
     codes = missing_codes(table, schema)
     arrays = {
         name: _array(table[name], column) if name not in codes else _coded_array(table[name], column, codes[name])
@@ -106,9 +113,7 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
     texts = joined({part: cell_texts(table[part], schema.columns[part]) for part in parts}, schema.columns)
     whole = {name: pa.array(cells, pa.string(), from_pandas=True) for name, cells in texts.items()}
     arrays = {name: whole.get(name, arrays.get(name)) for name in joined_names(arrays, schema.columns)}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(arrays), buffer, compression="zstd")
-    return buffer.getvalue()
+    return pa.table(arrays)
 
 
 def _coded_array(series: pd.Series, column: Column | None, codes: pd.Series) -> pa.Array:

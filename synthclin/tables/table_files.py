@@ -20,6 +20,7 @@ from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.parquet_folder import from_parquet_folder
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
+from synthclin.tables.readstat_output import WRITING, to_readstat
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ READERS: dict[str, Reader] = {
 }
 _CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
 _NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".csv.zst": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
-WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
+WRITERS: dict[str, Writer] = {
+    ".csv": to_csv,
+    ".parquet": to_parquet,
+    **{suffix: partial(to_readstat, suffix=suffix) for suffix in WRITING},
+}
 
 
 def read_file(path: str | Path, schema: Schema | None = None, notation: FileNotation | None = None) -> pd.DataFrame:
@@ -98,10 +103,11 @@ def stem_of(name: str) -> str | None:
 
 
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
-    r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
+    r"""Write a typed table to a file by its ending; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
-    are empty (CSV) or null. The file is written atomically, readable by its owner only.
+    are empty (CSV) or null. ``.csv`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt`` need the extra
+    ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner only.
 
     Arguments:
         table: the table; its columns may have the dtypes of the schema or of a training table.
