@@ -46,10 +46,12 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkp
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[
-    Path,
+    str,  # a path would lose slashes of a database
     typer.Argument(
         metavar="DATA",
-        help="A table: .csv, .csv.gz, .parquet, or with an extra .xlsx (`excel`), SAS, SPSS and Stata (`readstat`).",
+        help="A table: .csv, .csv.gz, .csv.zst, .parquet or a folder of such files, or with an extra .xlsx (`excel`), "
+        "SAS, SPSS and Stata (`readstat`); or a database with --query or --table: duckdb:///ward.db (`duckdb`), "
+        "`duckdb:` for the files in this folder, or env:DATABASE_URL (`database`).",
     ),
 ]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run folder.")]
@@ -68,7 +70,7 @@ Output = Annotated[
 
 
 class ReadOptions(NamedTuple):
-    """Options on the notation of a file, each a keyword argument of `synthclin.read_table`."""
+    """Options on how a table is read, each a keyword argument of `synthclin.read_table`."""
 
     separator: Annotated[
         str | None, typer.Option(metavar="SIGN", help="Sign between the cells of a CSV file, or `tab`.")
@@ -84,6 +86,10 @@ class ReadOptions(NamedTuple):
     sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Sheet of an Excel file; the first by default.")] = (
         None
     )
+    query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="SELECT for a database, or a file with it that ends in .sql.")
+    ] = None
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="Table or view of a database.")] = None
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,13 +34,14 @@ __all__ = [
 ]
 
 _YAML = {".yaml", ".yml"}
+_ADDRESS = re.compile(r"\w{3,}:")  # of a database, which is opened later; no drive
 
 
 def first_checks(
     config: Path | None = None,
     *,
     schema: Path | None = None,
-    tables: Iterable[Path | None] = (),
+    tables: Iterable[str | Path | None] = (),
     folders: Iterable[Path] = (),
 ) -> None:
     """Refuse absent or unreadable files before heavy packages are loaded."""
@@ -49,7 +51,7 @@ def first_checks(
 
     source_date()  # numpy fails on a wrong one
     for path in tables:
-        if path is not None:
+        if path is not None and not _ADDRESS.match(str(path)):
             refuse_absent(path)
     for path in folders:
         refuse_absent(path, "folder")

@@ -24,7 +24,7 @@ from synthclin.rules.validation import (
 from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_patients
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
-from synthclin.tables import read_table, split, spreadsheet_warnings
+from synthclin.tables import is_database, read_table, split, spreadsheet_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,26 +34,44 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Real", "patients_in", "prepare", "source_file", "wanted"]
+__all__ = ["Real", "patients_in", "prepare", "read_same", "source_file", "wanted"]
 
 
 class Real(NamedTuple):
     """Training and holdout rows, typed, and the number of real rows that each rule left out.
 
     With differential privacy, `private` has all training rows: the model is fitted to these, and only the rows that
-    satisfy the schema are compared.
+    satisfy the schema are compared. `source` is the record of the file or database for the manifest.
     """
 
     train: pd.DataFrame
     holdout: pd.DataFrame
     excluded_rows: dict[str, int]
     private: pd.DataFrame | None = None
+    source: manifest.SourceFile | None = None
 
 
-def source_file(config: Config) -> Path:
-    """Return the file of the real table."""
+def source_file(config: Config) -> Path | None:
+    """Return the file of the real table; None for a database."""
+    if is_database(config.data.source):
+        return None
     name = config.data.dataset
     return path_of(config.data.source) if name is None else datasets.file_of(name)
+
+
+def read_same(config: Config, record: manifest.SourceFile) -> bool:
+    """Return whether a run with this record read the table that the source holds now; a database is asked again."""
+    return record.is_of(source_file(config) or read_table(config.data.source, **config.data.reading))
+
+
+def _read(config: Config) -> tuple[pd.DataFrame, manifest.SourceFile]:
+    """Return the real table, not yet checked against its schema, and the record of its source."""
+    name, schema = config.data.dataset, config.table_schema
+    file = source_file(config)
+    table = (
+        datasets.load(name)[0] if name else read_table(config.data.source, schema, partial=True, **config.data.reading)
+    )
+    return table, manifest.SourceFile.of_rows(table) if file is None else manifest.SourceFile.of(file)
 
 
 def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding], None]) -> Real:
@@ -63,11 +81,12 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     if config.protect.dp is not None:
         return _prepare_private(config, config.protect.dp, clock, on_finding)
     with clock.stage("read"):
-        name = config.data.dataset
-        if name is None:
-            table = read_table(config.data.source, schema, **config.data.notation)
-        else:
-            table = conform(datasets.load(name)[0], schema)
+        cells, source = _read(config)
+        try:
+            table = conform(cells, schema)
+        except DataError as error:
+            place = config.data.source.partition("?")[0]
+            raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
     with clock.stage("check"):
         _refuse_constants(table, schema)
         refuse_rows_as_patients(table, schema)
@@ -82,7 +101,7 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         train, holdout = split(kept, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
         _check_support(cohort, train, config, on_finding)
-    return Real(train, holdout, excluded_rows)
+    return Real(train, holdout, excluded_rows, source=source)
 
 
 def _prepare_private(
@@ -93,13 +112,10 @@ def _prepare_private(
     What is not declared, and noise that would hide the table, is refused before a row is read. No cell stops the run,
     because a run that stops discloses a row: rows that break the schema are left out of the scores alone.
     """
-    schema, name = config.table_schema, config.data.dataset
+    schema = config.table_schema
     refuse_useless(schema, guarantee)
     with clock.stage("read"):
-        if name is None:
-            table = read_table(config.data.source, schema, partial=True, **config.data.notation)
-        else:
-            table = datasets.load(name)[0]
+        table, source = _read(config)
     with clock.stage("check"):
         cells = readable_cells(table, schema)
     with clock.stage("split"):
@@ -111,7 +127,7 @@ def _prepare_private(
             remedy = "The model is fitted to all rows. Correct them, or the schema, for scores of all."
             on_finding(Finding("table", what, remedy, severity="warning"))
         train, holdout = (conform(rows, schema) for rows in kept)
-    return Real(train, holdout, {}, private)
+    return Real(train, holdout, {}, private, source)
 
 
 def wanted(config: Config, train: pd.DataFrame) -> int:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.errors import ConfigError
@@ -23,6 +24,7 @@ from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
 from synthclin.io.version import VERSION
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
+from synthclin.tables.parquet_folder import parquet_files
 
 __all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "SourceFile", "altered", "hashes", "read", "versions"]
 
@@ -80,14 +82,14 @@ class ModelAttack(BaseModel):
 
 
 class SourceFile(BaseModel):
-    """The file of the real table, by a keyed hash.
+    """The file of the real table, or the rows that a database returned, by a keyed hash.
 
     A plain hash of patients' rows is an oracle: whoever guesses a small table can confirm the guess. The key is random
     for each run and stands in the manifest alone, which stays with the custodian; no report holds key or hash.
 
     Arguments:
         key: the key, 32 random bytes in hexadecimal digits.
-        hmac_sha256: HMAC-SHA256 of the bytes of the file.
+        hmac_sha256: HMAC-SHA256 of the bytes of the file; of a database, of its rows as CSV.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -97,15 +99,33 @@ class SourceFile(BaseModel):
 
     @classmethod
     def of(cls, path: Path, key: str | None = None) -> Self:
-        """Return the record of a file, under a new key where none is given."""
+        """Return the record of a file, or of a folder of Parquet files, under a new key where none is given."""
         key = key or secrets.token_hex(32)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256"))
-        return cls(key=key, hmac_sha256=digest.hexdigest())
+        files = parquet_files(path) if path.is_dir() else [path]
+        digests = [_keyed(file, key) for file in files]
+        if path.is_dir():
+            named = zip((file.relative_to(path).as_posix() for file in files), digests, strict=True)
+            whole = "\n".join(f"{digest} {name}" for name, digest in named)
+            digests = [hmac.new(bytes.fromhex(key), whole.encode(), "sha256").hexdigest()]
+        return cls(key=key, hmac_sha256=digests[0])
 
-    def is_of(self, path: Path) -> bool:
-        """Return whether a file has the same bytes."""
-        return type(self).of(path, self.key) == self
+    @classmethod
+    def of_rows(cls, table: pd.DataFrame, key: str | None = None) -> Self:
+        """Return the record of rows that `synthclin.read_table` returned of a database."""
+        key = key or secrets.token_hex(32)
+        content = table.to_csv(index=False, lineterminator="\n").encode()
+        return cls(key=key, hmac_sha256=hmac.new(bytes.fromhex(key), content, "sha256").hexdigest())
+
+    def is_of(self, source: Path | pd.DataFrame) -> bool:
+        """Return whether a file has the same bytes, or a database the same rows."""
+        made = self.of(source, self.key) if isinstance(source, Path) else self.of_rows(source, self.key)
+        return made == self
+
+
+def _keyed(path: Path, key: str) -> str:
+    """Return the keyed hash of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256")).hexdigest()
 
 
 class Manifest(BaseModel):
@@ -122,7 +142,7 @@ class Manifest(BaseModel):
         attacks: on the model; the gates of the report do not include them.
         repeated: how many rows of each table equal the row of one training patient, where `release_check` is set.
         rules: number of real rows that each rule left out, and its violation rate without constraint mask.
-        source: the file of the real table.
+        source: the file of the real table, or the rows of a database.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 

@@ -20,7 +20,7 @@ from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
 from synthclin.study.audit import release_check
 from synthclin.study.config import Config, load
-from synthclin.study.data import Real, prepare, source_file
+from synthclin.study.data import Real, prepare
 from synthclin.study.few_events import few_events_findings
 
 if TYPE_CHECKING:
@@ -98,7 +98,6 @@ def run(
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     _refuse_spent(config, resumed=resume and training.exists)
     real = prepare(config, clock, on_finding)
-    source = manifest.SourceFile.of(source_file(config))
     with (
         _resumable(training, "training", on_finding),
         _resumable(auditing, "audit", on_finding),
@@ -144,7 +143,7 @@ def run(
             ),
             repeated=repeated,
             rules=samples.rules,
-            source=source,
+            source=real.source,
             files=manifest.hashes(folder),
         )
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))

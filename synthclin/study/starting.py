@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from synthclin.inference.roles import proposed_roles
 from synthclin.io.documents import dump_yaml
 from synthclin.io.files import path_of, refuse_taken, write_atomic
 from synthclin.rules.validation import conform
+from synthclin.study.config.sources import name_of, seen_from
 from synthclin.tables import read_table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def start(
     """Write ``schema.yaml`` and ``study.yaml`` for a table into a folder.
 
     Arguments:
-        data: the table file.
+        data: the table file or database.
         folder: is made where it is not there.
         declared: known columns, which are not inferred.
         notation: keyword arguments of `synthclin.read_table` for the notation of the file; the study declares them too.
@@ -58,9 +58,9 @@ def start(
         DataError: the table cannot be read, or no schema fits it.
         OutputError: a file is there already, or cannot be written.
     """
-    source, place = path_of(data), path_of(folder)
+    place = path_of(folder)
     noted = {key: value for key, value in (notation or {}).items() if value}
-    table = read_table(source, **noted)
+    table = read_table(data, **noted)
     inferred = infer(table, declared)
     roles = proposed_roles(conform(table, inferred.schema), inferred.schema)
     hints = {
@@ -73,7 +73,7 @@ def start(
         refuse_taken(path, overwrite)
     write_atomic(files.schema, to_commented_yaml(inferred), overwrite=overwrite)
     given = {name: f"role: {column.role}" for name, column in inferred.schema.columns.items() if column.role == "time"}
-    write_atomic(files.study, _study(source, place, noted, given | roles, effort), overwrite=overwrite)
+    write_atomic(files.study, _study(str(data), place, noted, given | roles, effort), overwrite=overwrite)
     return files
 
 
@@ -84,15 +84,14 @@ def _make(place: Path) -> None:
         raise ConfigError(str(place), "is no folder and cannot be made", "Choose another folder.") from None
 
 
-def _study(source: Path, place: Path, notation: Mapping[str, Any], roles: Mapping[str, str], effort: str | None) -> str:
+def _study(source: str, place: Path, notation: Mapping[str, Any], roles: Mapping[str, str], effort: str | None) -> str:
     """Return the text of a study."""
-    name = re.sub(r"[^a-z0-9]+", "-", source.name.split(".")[0].lower()).strip("-")[:64] or "study"
-    relative = os.path.relpath(source.absolute(), place.absolute())
+    name = re.sub(r"[^a-z0-9]+", "-", name_of(source).lower()).strip("-")[:64] or "study"
     document = {
         "version": 1,
         "name": name,
         "seed": 1,
-        "data": {"source": Path(relative).as_posix(), "holdout": 0.2, **notation},
+        "data": {**seen_from(place, source, notation), "holdout": 0.2},
         "schema": SCHEMA,
     } | ({} if effort is None else {"model": {"effort": effort}})
     lines = [

@@ -142,7 +142,8 @@ def dry_run(config: Sweep) -> dict[str, Any]:
 
 def _refuse_absent_tables(grid: Sweep) -> None:
     for place in dict.fromkeys(source_file(cell.config) for cell in grid.cells):
-        refuse_absent(place)
+        if place is not None:
+            refuse_absent(place)
 
 
 def _make(folder: Path) -> None:

@@ -17,7 +17,7 @@ from synthclin.progress import quiet
 from synthclin.study import manifest
 from synthclin.study import run as study_run
 from synthclin.study.config import Cell, resolved_yaml
-from synthclin.study.data import source_file
+from synthclin.study.data import read_same
 
 __all__ = ["Failure", "State", "run_cell", "state_of"]
 
@@ -52,7 +52,7 @@ def state_of(cell: Cell) -> State:
         written == resolved_yaml(config)
         and record.versions == manifest.versions()
         and record.source is not None
-        and record.source.is_of(source_file(config))
+        and read_same(config, record.source)
         and not manifest.altered(config.folder, record.files)
     )
     return "complete" if same else "outdated"

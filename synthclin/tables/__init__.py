@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from synthclin.tables.holdout_split import split
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
-from synthclin.tables.table_files import notations, read_table, refuse_table, spreadsheet_warnings, write_table
+from synthclin.tables.table_files import notations, refuse_table, spreadsheet_warnings, write_table
+from synthclin.tables.table_sources import is_database, read_table, refuse_address
 
 __all__ = [
     "CsvSafe",
     "formulas",
+    "is_database",
     "notations",
     "read_table",
+    "refuse_address",
     "refuse_table",
     "split",
     "spreadsheet_warnings",

@@ -17,6 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
 from synthclin.schema.split_columns import joined
+from synthclin.tables.arrow_columns import refuse_wide
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 from synthclin.tables.spreadsheet_formulas import escaped, unescaped
@@ -30,14 +31,13 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "from_csv_zst", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-MAX_COLUMNS = 10_000
 MAX_CELL = 1 << 17  # characters; the limit of Python's csv module
 MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
@@ -87,10 +87,28 @@ def from_csv_gz(
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
+    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
+
+
+def from_csv_zst(
+    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
+) -> pd.DataFrame:
+    """Read CSV text compressed by Zstandard; see `from_csv`."""
+    most = MAX_BYTES + MAX_RATIO * len(content)
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as file:
+            plain = file.read(most + 1)
+    except (OSError, pa.ArrowException):
+        raise DataError(where, "is not a whole Zstandard file", "Copy it or compress it again.") from None
+    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
+
+
+def _not_bomb(plain: bytes, most: int, where: str) -> bytes:
+    """Return unpacked bytes, at most `most`."""
     if len(plain) > most:
         what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-    return from_csv(plain, where, schema, notation)
+    return plain
 
 
 def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
@@ -170,9 +188,7 @@ def _header(text: str, where: str, separator: str) -> tuple[list[str], str, int]
     except csv.Error as error:
         raise _refused(error, f"{where}: line {records.line_num}") from None
     place = f"{where}: line {records.line_num}"
-    if len(names) > MAX_COLUMNS:
-        what = f"names {len(names):,} columns, more than {MAX_COLUMNS:,}"
-        raise DataError(place, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
+    refuse_wide(len(names), place)
     if sum(_is_number(name) for name in names) > len(names) / 2:
         raise DataError(place, "holds numbers instead of column names", "Put the names into the first line.")
     for number, name in enumerate(names, start=1):

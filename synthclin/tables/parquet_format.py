@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
-from synthclin.schema.columns import parsing
 from synthclin.schema.split_columns import joined, joined_names, sources
-from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_COLUMNS, MAX_RATIO, cell_texts
+from synthclin.tables.arrow_columns import from_arrow, is_text, refuse_wide
+from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
-__all__ = ["from_parquet", "to_parquet"]
-
-NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+__all__ = ["arrow_of", "from_parquet", "to_parquet", "written_columns"]
 
 
 def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:  # noqa: ARG001 (a reader like the others)
@@ -43,32 +41,28 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Raises:
         DataError: the file is damaged or empty, or a column is of a type that no table holds.
     """
+    return from_arrow(arrow_of(content, where), where)
+
+
+def arrow_of(content: bytes, where: str) -> pa.Table:
+    """Return a Parquet file as an Arrow table, an index of pandas without a name left out.
+
+    Raises:
+        DataError: the file is damaged, far too wide, or unpacks to far more than its size.
+    """
     most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
-        if len(kinds) > MAX_COLUMNS:
-            what = f"names {len(kinds):,} columns, more than {MAX_COLUMNS:,}"
-            raise DataError(where, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
+        refuse_wide(len(kinds), where)
         # A repeated text is read once, so that the full size is known before it is expanded.
-        texts = [field.name for field in kinds if _is_text(field.type)]
+        texts = [field.name for field in kinds if is_text(field.type)]
         file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
         _refuse_bomb(_unpacked(file.metadata), most, where)
         arrow = file.read()
         _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
     except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
-    # pandas gives this name to an index without one; it is no data.
-    names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(where, f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
-    if arrow.num_rows == 0 or not names:
-        raise DataError(where, "holds no rows", "Give a table with at least two rows.")
-    return pd.DataFrame({name: _series(arrow[name], f"{where}: column '{name}'") for name in names}, columns=names)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return arrow.select([i for i, name in enumerate(arrow.column_names) if not name.startswith("__index_level_")])
 
 
 def _refuse_bomb(size: int, most: int, where: str) -> None:
@@ -86,7 +80,7 @@ def _unpacked(facts: pq.FileMetaData) -> int:
 
 def _expanded(column: pa.ChunkedArray) -> int:
     """Return the bytes of all texts of a column whose equal ones are kept once; nothing for any other column."""
-    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+    if not pa.types.is_dictionary(column.type) or not is_text(column.type.value_type):
         return 0
     each = (pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() for chunk in column.chunks)
     return int(sum(size or 0 for size in each))
@@ -102,6 +96,13 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
         >>> from_parquet(content, "toy.parquet")["ldl"].tolist()
         [3.1, nan]
     """
+    buffer = io.BytesIO()
+    pq.write_table(written_columns(table, schema), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def written_columns(table: pd.DataFrame, schema: Schema) -> pa.Table:
+    """Return a typed table as the Arrow columns of a file: rounded, in the schema's notation, with missing codes."""
     codes = missing_codes(table, schema)
     arrays = {
         name: _array(table[name], column) if name not in codes else _coded_array(table[name], column, codes[name])
@@ -112,42 +113,7 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
     texts = joined({part: cell_texts(table[part], schema.columns[part]) for part in parts}, schema.columns)
     whole = {name: pa.array(cells, pa.string(), from_pandas=True) for name, cells in texts.items()}
     arrays = {name: whole.get(name, arrays.get(name)) for name in joined_names(arrays, schema.columns)}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(arrays), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _series(column: pa.ChunkedArray, where: str) -> pd.Series:
-    """Return one Parquet column as the pandas type that stands for it."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        target = pa.bool_()
-    elif pa.types.is_integer(kind):
-        target = pa.int64()
-    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        target = pa.float64()
-    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        target = pa.timestamp("ns", tz=getattr(kind, "tz", None))
-    elif pa.types.is_null(kind) or _is_text(kind):
-        target = pa.string()
-    else:
-        raise DataError(where, f"is of the Parquet type {kind}, which no table holds", "Write it as text or numbers.")
-    try:
-        single = pa.types.is_float32(kind) or pa.types.is_float16(kind)
-        if single and column.null_count < len(column):
-            return pd.Series(parsing.shortest(column.cast(pa.float32()).to_numpy()))
-        cells = column.cast(target)
-    except pa.ArrowInvalid:
-        if pa.types.is_timestamp(target):
-            # Years that nanoseconds cannot hold, such as 9999 for no end, may be missing codes.
-            far: pd.Series = column.cast(pa.timestamp("us", tz=target.tz)).to_pandas()
-            return far
-        remedy = "Dates run from 1678 to 2261 and whole numbers to 9.2e18; leave a cell empty where nothing is known."
-        raise DataError(where, f"holds a value that is too large for the type {kind}", remedy) from None
-    series: pd.Series = cells.to_pandas(types_mapper=NULLABLE.get)
-    return series
+    return pa.table(arrays)
 
 
 def _coded_array(series: pd.Series, column: Column | None, codes: pd.Series) -> pa.Array:

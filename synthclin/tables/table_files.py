@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.io.documents import validate
 from synthclin.io.files import path_of, refuse_absent, refuse_special, write_atomic
-from synthclin.rules.validation import Finding, conform
+from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.parquet_folder import from_parquet_folder
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
+from synthclin.tables.readstat_output import WRITING, to_readstat
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["notations", "read_table", "refuse_table", "spreadsheet_warnings", "write_table"]
+__all__ = ["notations", "read_file", "refuse_table", "spreadsheet_warnings", "stem_of", "suited", "write_table"]
 
 Reader = Callable[..., pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
@@ -33,69 +34,37 @@ Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
     ".csv.gz": from_csv_gz,
+    ".csv.zst": from_csv_zst,
     ".parquet": from_parquet,
     ".xlsx": from_excel,
     ".xlsm": from_excel,
     **{suffix: partial(from_readstat, suffix=suffix) for suffix in FUNCTIONS},
 }
 _CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
-_NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
-WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
+_NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".csv.zst": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
+WRITERS: dict[str, Writer] = {
+    ".csv": to_csv,
+    ".parquet": to_parquet,
+    **{suffix: partial(to_readstat, suffix=suffix) for suffix in WRITING},
+}
 
 
-def read_table(
-    path: str | Path,
-    schema: Schema | None = None,
-    *,
-    partial: bool = False,
-    judged: bool = False,
-    separator: str | None = None,
-    decimal: str | None = None,
-    encoding: str | None = None,
-    date_format: str | list[str] | None = None,
-    sheet: str | None = None,
-) -> pd.DataFrame:
-    r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file, or from one of SAS, SPSS or Stata.
-
-    A CSV file is UTF-8 with commas between cells and a decimal point, unless declared otherwise, and its first line
-    names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
-    missing, unless the schema lists that text as a level. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
-    ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
-    the labels for `synthclin.inference.infer`. Excel files (``.xlsx``, ``.xlsm``) need the extra ``excel``.
+def read_file(path: str | Path, schema: Schema | None = None, notation: FileNotation | None = None) -> pd.DataFrame:
+    """Read a table file; see `synthclin.tables.read_table`.
 
     Arguments:
-        path: the file.
-        schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
-            without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
-        partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
-        judged: also accept violations of the schema, such as values out of range, which scores count in a synthetic
-            table.
-        separator: the sign between the cells of a CSV file, such as ``;``, or ``tab``.
-        decimal: the decimal sign in a CSV file, such as ``,``.
-        encoding: of a CSV file, such as ``cp1252`` or ``latin-1``.
-        date_format: of dates that are not ISO 8601, such as ``DD.MM.YYYY`` or ``%d-%b-%Y``, or several; in a column
-            without a schema each cell must be such a date.
-        sheet: the name of the sheet of an Excel file, the first by default.
+        path: the file, or a folder of Parquet files.
+        schema: what the columns mean; the table is not checked.
+        notation: of the file.
 
     Raises:
-        ConfigError: the file needs an extra that is not installed, or a notation is invalid or not for such a file.
-        DataError: the file is missing, damaged, empty or of another format, or the table violates its schema.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
-        >>> _ = path.write_text("age,diagnosis\n63,250.10\n,V27\n")
-        >>> read_table(path).dtypes.astype(str).to_dict()
-        {'age': 'Int64', 'diagnosis': 'object'}
-        >>> _ = path.write_bytes("größe;am\n1,80;03.04.2021\n1,75;05.04.2021\n".encode("cp1252"))
-        >>> read_table(path, separator=";", decimal=",", encoding="cp1252", date_format="DD.MM.YYYY").values.tolist()
-        [[1.8, '2021-04-03'], [1.75, '2021-04-05']]
+        ConfigError: the file needs an extra that is not installed, or the notation is not for such a file.
+        DataError: the file is missing, damaged, empty or of another format.
     """
-    given = {"separator": separator, "decimal": decimal, "encoding": encoding, "date_format": date_format}
-    notation = validate(FileNotation, {**given, "sheet": sheet}, "read_table")
-    path = path_of(path)
-    if schema is not None:
-        require_schema(schema)
+    path, notation = path_of(path), FileNotation() if notation is None else notation
+    if path.is_dir():
+        _refuse_notation(notation, ".parquet", str(path))
+        return from_parquet_folder(path)
     suffix = _suffix(path, tuple(READERS))
     refuse_absent(path)
     refuse_special(path)
@@ -106,21 +75,39 @@ def read_table(
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
     _refuse_notation(notation, suffix, str(path))
-    table = READERS[suffix](content, str(path), schema, **({"notation": notation} if suffix in _NOTATED else {}))
-    if schema is None or partial:
-        return table
-    try:
-        return conform(table, schema, judged=judged)
-    except DataError as error:
-        # The path distinguishes several tables.
-        raise DataError(f"{path}: {error.where}", error.what, error.remedy) from None
+    return READERS[suffix](content, str(path), schema, **({"notation": notation} if suffix in _NOTATED else {}))
+
+
+def suited(notation: FileNotation, path: Path) -> FileNotation:
+    """Return the part of a notation that a file of this kind has.
+
+    Example:
+        >>> suited(FileNotation(separator=";", sheet="visits"), Path("ward.csv")).declared
+        ['separator']
+    """
+    known = () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ())
+    return FileNotation(**{key: getattr(notation, key) for key in notation.declared if key in known})
+
+
+def stem_of(name: str) -> str | None:
+    """Return the name of a table file without its ending; None for the name of another file.
+
+    Example:
+        >>> stem_of("person.csv.gz"), stem_of("person.txt")
+        ('person', None)
+    """
+    for suffix in sorted(READERS, key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return None
 
 
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
-    r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
+    r"""Write a typed table to a file by its ending; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
-    are empty (CSV) or null. The file is written atomically, readable by its owner only.
+    are empty (CSV) or null. ``.csv`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt`` need the extra
+    ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner only.
 
     Arguments:
         table: the table; its columns may have the dtypes of the schema or of a training table.
@@ -182,7 +169,7 @@ def notations(given: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, dic
         >>> notations({"separator": ";"}, [Path("train.csv"), Path("synthetic.parquet")])
         {PosixPath('train.csv'): {'separator': ';'}, PosixPath('synthetic.parquet'): {}}
     """
-    kinds = {path: _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
+    kinds = {path: () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
     useless = [key for key in given if not any(key in keys for keys in kinds.values())]
     return {path: {key: given[key] for key in given if key in (*keys, *useless)} for path, keys in kinds.items()}
 

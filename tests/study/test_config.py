@@ -208,10 +208,6 @@ class TestRefusals:
         [
             ("outputs.min_cell=11", "outputs.min_cell"),
             ("engine=ray", "engine"),
-            ("data.source=ward.xpt", "data.source"),
-            ("data.source=ward.sas7bdat", "data.source"),
-            ("data.source=env:OMOP_URL", "data.source"),
-            ("data.source=duckdb:///ward.db", "data.source"),
         ],
     )
     def test_planned_features_are_never_ignored(self, study, override, where):

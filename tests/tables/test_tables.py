@@ -200,12 +200,12 @@ class TestPath:
 
     def test_a_folder(self, tmp_path):
         (tmp_path / "data.csv").mkdir()
-        with pytest.raises(DataError, match="cannot be read"):
+        with pytest.raises(DataError, match="is a folder without Parquet files"):
             read_table(tmp_path / "data.csv")
 
     @pytest.mark.parametrize("name", ["a.xls", "a", "a.csv.zip", "a.gz", "a.duckdb"])
     def test_unknown_suffixes(self, tmp_path, name):
-        with pytest.raises(DataError, match=r"Use .csv, .csv.gz, .parquet, .xlsx, .xlsm, .sav"):
+        with pytest.raises(DataError, match=r"Use .csv, .csv.gz, .csv.zst, .parquet, .xlsx, .xlsm, .sav"):
             read_table(tmp_path / name)
 
 
@@ -387,7 +387,7 @@ class TestWriting:
     def test_refusals(self, tmp_path):
         schema = schema_of(x={"type": "number"}, y={"type": "number"})
         table = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]})
-        with pytest.raises(DataError, match=r"Use .csv or .parquet"):
+        with pytest.raises(DataError, match=r"Use .csv, .parquet, .sav, .dta or .xpt"):
             write_table(table, tmp_path / "t.csv.gz", schema)
         with pytest.raises(OutputError):
             write_table(table, tmp_path / "none" / "t.csv", schema)

@@ -61,20 +61,24 @@ class ConfigBlock(BaseModel):
 class Data(ConfigBlock, FileNotation):
     """Source of the real rows and size of the holdout.
 
-    `source` is a table file, relative to the folder of the study, or ``dataset:`` and the name of a table that ships
-    with the package; `holdout` is the share of holdout rows; `entity` is short for ``role: entity`` of that column in
-    the schema: its values identify patients, whose rows are all in the same part of the split and who are counted once.
+    `source` is a table file, relative to the folder of the study, ``dataset:`` and the name of a table that ships
+    with the package, or a database, of which `query` (SQL, or the name of a file of it) or `table` is read. `holdout`
+    is the share of holdout rows. `entity` is short for ``role: entity`` of that column in the schema: its values
+    identify patients, whose rows are all in the same part of the split and who are counted once.
     The other keys are those of `synthclin.tables.file_notation.FileNotation`.
     """
 
     source: Annotated[str, Field(min_length=1)]
+    query: Annotated[str, Field(min_length=1)] | None = None
+    table: Annotated[str, Field(min_length=1)] | None = None
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     entity: str | None = None
 
     @property
-    def notation(self) -> dict[str, Any]:
-        """The declared notation of the file, as keyword arguments of `synthclin.read_table`."""
-        return {key: getattr(self, key) for key in self.declared}
+    def reading(self) -> dict[str, Any]:
+        """Keyword arguments of `synthclin.read_table` besides source and schema."""
+        keys = (*self.declared, *(key for key in ("query", "table") if getattr(self, key) is not None))
+        return {key: getattr(self, key) for key in keys}
 
     @property
     def dataset(self) -> str | None:

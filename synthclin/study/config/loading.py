@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, create_model
@@ -18,11 +17,11 @@ from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
 from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging, Model
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
+from synthclin.study.config.sources import from_run, unrooted, with_inputs_placed, with_query
 from synthclin.tables import refuse_table
 
 __all__ = ["load", "load_judging", "model_block", "overridden", "parse_value", "refuse_set_elsewhere", "resolved_yaml"]
 
-_LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
 # Planned but not implemented: refused by name, so that a key without effect is not mistaken for protection.
 _LATER_KEYS = (("outputs", "min_cell"),)
 _SET_ELSEWHERE = {
@@ -43,8 +42,8 @@ def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] | Mappin
             values by their dotted keys.
 
     Returns:
-        The configuration with schema and defaults filled in. The table and the schema are relative to the folder of
-        the file; `outputs.folder`, and paths in `overrides`, are relative to the current folder.
+        The configuration with schema, query and defaults filled in. Table, query and schema are relative to the folder
+        of the file; `outputs.folder`, and paths in `overrides`, are relative to the current folder.
 
     Raises:
         ConfigError: for the first problem found, naming file and key path.
@@ -60,12 +59,13 @@ def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] | Mappin
     else:
         where = str(path)
         refuse_table(path, "study")
-        raw = _with_inputs_placed(read_yaml(path), path_of(path).parent)
+        raw = with_inputs_placed(read_yaml(path), path_of(path).parent)
     refuse_schema(raw, where)
     if "sweep" in raw:
         raise ConfigError(where, "this is a sweep of several studies, not a study", "Give it to `synthclin run` alone.")
     raw = overridden(raw, overrides)
     _refuse_later(raw, where)
+    raw = with_query(raw, where)
     raw = _with_schema(raw, where)
     raw = _with_model(raw, where)
     config = _with_entity(validate(Config, raw, where), where)
@@ -126,10 +126,10 @@ def resolved_yaml(config: Config) -> str:
     Absolute paths are cut to their last part, because they reveal the machine and its user.
     """
     mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
-    mapping["data"]["source"] = _from_run(config)
-    mapping["outputs"]["folder"] = _unrooted(config.outputs.folder)
+    mapping["data"]["source"] = from_run(config)
+    mapping["outputs"]["folder"] = unrooted(config.outputs.folder)
     if config.protect.dp is not None and config.protect.dp.ledger is not None:
-        mapping["protect"]["dp"]["ledger"] = _unrooted(config.protect.dp.ledger)
+        mapping["protect"]["dp"]["ledger"] = unrooted(config.protect.dp.ledger)
     schema = parse_yaml(config.table_schema.to_yaml(comments=False), "schema")
     ordered: dict[str, Any] = {}
     for key, value in mapping.items():
@@ -137,42 +137,6 @@ def resolved_yaml(config: Config) -> str:
         if key == "data":
             ordered["schema"] = schema
     return dump_yaml(ordered)
-
-
-def _from_run(config: Config) -> str:
-    """Return the source as a path from the run folder, so that the file there can be run again."""
-    source = config.data.source
-    if config.data.dataset is not None or os.path.isabs(source) or config.folder.is_absolute():  # noqa: PTH117
-        return _unrooted(source)
-    return Path(os.path.relpath(source, config.folder)).as_posix()
-
-
-def _unrooted(path: str) -> str:
-    return PurePath(path).name if PurePath(path).is_absolute() else path
-
-
-def _with_inputs_placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return `raw` with its table, schema and privacy ledger relative to the current folder instead of the study's."""
-    placed, data, protect = dict(raw), raw.get("data"), raw.get("protect")
-    if isinstance(raw.get("schema"), str):
-        placed["schema"] = _placed(raw["schema"], folder)
-    if isinstance(data, dict) and isinstance(data.get("source"), str):
-        placed["data"] = {**data, "source": _placed(data["source"], folder)}
-    dp = protect.get("dp") if isinstance(protect, dict) else None
-    if isinstance(protect, dict) and isinstance(dp, dict) and isinstance(dp.get("ledger"), str):
-        placed["protect"] = {**protect, "dp": {**dp, "ledger": _placed(dp["ledger"], folder)}}
-    return placed
-
-
-def _placed(path: str, folder: Path) -> str:
-    """Return a path in a file of `folder` as one from the current folder, absolute where it lies outside of both."""
-    if not path or "://" in path or path.startswith((DATASET, "duckdb:", "env:")):
-        return path
-    # Lexical: a link to a table is still seen as a link.
-    found = os.path.normpath(folder / path_of(path))
-    here = os.getcwd()  # noqa: PTH109 - text, as the line before
-    inside = os.path.isabs(found) and os.path.commonpath([found, here]) == here and not os.path.isabs(path)  # noqa: PTH117
-    return Path(os.path.relpath(found, here) if inside else found).as_posix()
 
 
 def overridden(raw: dict[str, Any], overrides: Sequence[str] | Mapping[str, object]) -> dict[str, Any]:
@@ -228,11 +192,6 @@ def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
             refuse(f"{block}.{key}", "this is")
     if raw.get("engine") == "ray":
         refuse("engine", "'ray' is")
-    source = raw["data"].get("source") if isinstance(raw.get("data"), dict) else None
-    # A URL may hold a password, so it is refused before any message could repeat it.
-    address = isinstance(source, str) and "://" in source
-    if isinstance(source, str) and (address or source.startswith(_LATER_SOURCES) or source.endswith(_LATER_SOURCES)):
-        refuse("data.source", "this kind of source is", "Export the table to Parquet or CSV.")
 
 
 def _with_schema(raw: dict[str, Any], where: str) -> dict[str, Any]:

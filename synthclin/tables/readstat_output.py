@@ -1,0 +1,184 @@
+"""Files of SAS, SPSS and Stata out, written by ReadStat, with variable labels, value labels and missing codes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from synthclin.errors import ConfigError, DataError, SynthclinError
+from synthclin.io.source_date import source_date
+from synthclin.schema.columns import Column
+from synthclin.tables.arrow_columns import is_text
+from synthclin.tables.csv_format import cell_texts
+from synthclin.tables.parquet_format import written_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from synthclin.schema import Schema
+
+__all__ = ["WRITING", "to_readstat"]
+
+WRITING = {".sav": "write_sav", ".dta": "write_dta", ".xpt": "write_xport"}
+"""The writing function of pyreadstat by file suffix."""
+
+_EXACT = 2**53  # whole numbers beyond are not exact in a float64
+_SHORT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+_NAMES = {".sav": re.compile(r"[A-Za-z@#][A-Za-z0-9_.@#$]{0,63}(?<![._])"), ".dta": _SHORT, ".xpt": _SHORT}
+_LABEL = {".sav": 255, ".dta": 80, ".xpt": 255}  # bytes of a variable label
+_VALUE_LABEL = 120  # bytes
+_MISSING = 3  # missing codes that a variable of SPSS can declare
+# The time of writing, which would make the bytes of equal tables differ: in a header, by suffix.
+_TIME: dict[str, tuple[re.Pattern[bytes], str]] = {
+    ".sav": (re.compile(rb"(?<=.{84})\d\d \w{3} \d\d\d\d:\d\d:\d\d", re.DOTALL), "%d %b %y00:00:00"),
+    ".dta": (re.compile(rb"\d\d \w{3} \d{4} \d\d:\d\d"), "%d %b %Y 00:00"),
+    ".xpt": (re.compile(rb"\d\d\w{3}\d\d:\d\d:\d\d:\d\d"), "%d%b%y:00:00:00"),
+}
+_HEADER = 2_000  # bytes that hold the times
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def to_readstat(table: pd.DataFrame, schema: Schema, *, suffix: str) -> bytes:
+    """Return a typed table as a file of SAS (``.xpt``), SPSS (``.sav``) or Stata (``.dta``).
+
+    Cells are codes, as in the other formats: `labels` of the schema become value labels, `label` the variable label. A
+    missing code stays a cell with its reason as value label (SAS files have none); SPSS also declares up to three codes
+    missing. The date in the file is that of SOURCE_DATE_EPOCH, by default the first day of 1970, so that equal tables
+    give equal bytes.
+
+    Arguments:
+        table: the table.
+        schema: what its columns mean.
+        suffix: one of `WRITING`.
+
+    Raises:
+        ConfigError: pyreadstat is not installed.
+        DataError: a name, a number or a text cannot be written in this format.
+    """
+    write = _function(suffix)
+    arrow = written_columns(table, schema)
+    _refuse_names(arrow.column_names, suffix)
+    columns = {name: schema.columns.get(name) for name in arrow.column_names}
+    frame = pd.DataFrame({name: _cells(arrow[name], name, columns[name], table) for name in arrow.column_names})
+    keys: dict[str, Any] = {
+        "column_labels": {
+            name: _cut(column.label, _LABEL[suffix]) for name, column in columns.items() if column and column.label
+        }
+    }
+    if suffix != ".xpt":
+        keys["variable_value_labels"] = _value_labels(columns, frame)
+    if suffix == ".sav":
+        keys["missing_ranges"] = _missing(columns, frame)
+    try:
+        with tempfile.TemporaryDirectory(prefix="synthclin-") as folder:
+            path = Path(folder) / f"table{suffix}"
+            write(frame, path, **keys)
+            content = path.read_bytes()
+    except SynthclinError:
+        raise
+    except Exception:  # noqa: BLE001 (ReadStat raises errors of many kinds, which may quote cells)
+        what, remedy = f"cannot be written as a {suffix} file", "Shorten names and texts, or write CSV or Parquet."
+        raise DataError("table", what, remedy) from None
+    return _undated(content, suffix)
+
+
+def _function(suffix: str) -> Callable[..., None]:
+    try:
+        found: Callable[..., None] = getattr(importlib.import_module("pyreadstat"), WRITING[suffix])
+    except ImportError:
+        remedy = 'Install it: pip install -c constraints.txt ".[readstat]"'
+        what = f"files ending in '{suffix}' are written by pyreadstat, which is absent"
+        raise ConfigError("write_table", what, remedy) from None
+    return found
+
+
+def _refuse_names(names: list[str], suffix: str) -> None:
+    """Refuse column names that the format does not have."""
+    seen: set[str] = set()
+    for name in names:
+        if not _NAMES[suffix].fullmatch(name):
+            what = f"files ending in '{suffix}' have no such names of columns"
+            remedy = "Use at most 32 letters, digits and _, a letter first, or write CSV or Parquet."
+            raise DataError(f"column {name!r}", what, remedy)
+        if name.lower() in seen and suffix != ".dta":
+            what = f"files ending in '{suffix}' do not tell small letters from capital ones in names"
+            raise DataError(f"column {name!r}", what, "Rename one of the two columns.")
+        seen.add(name.lower())
+
+
+def _cells(array: pa.ChunkedArray, name: str, column: Column | None, table: pd.DataFrame) -> pd.Series:
+    """Return a column as float64, dates, or object holding str and None, which ReadStat writes."""
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return pd.Series(cell_texts(table[name], column), dtype=object)
+    if pa.types.is_integer(kind):
+        if array.null_count < len(array) and pc.max(pc.abs(array)).as_py() > _EXACT:
+            what = "holds whole numbers beyond 2^53, which this format does not hold exactly"
+            raise DataError(f"column {name!r}", what, "Declare it `type: text`, or write CSV or Parquet.")
+        return pd.Series(array.cast(pa.float64()).to_numpy())
+    if is_text(kind) and column is not None and column.levels and all(map(_is_number, _codes(column))):
+        return pd.Series([None if text is None else float(text) for text in array.to_pylist()], dtype=float)
+    if pa.types.is_null(kind) or is_text(kind) or pa.types.is_date(kind):
+        return pd.Series(array.to_pylist(), dtype=object)
+    return pd.Series(array.to_numpy())
+
+
+def _codes(column: Column) -> list[object]:
+    """Return the levels and missing codes of a column."""
+    return [*(column.levels or ()), *column.missing_codes]
+
+
+def _cut(text: str | None, most: int) -> str:
+    """Return a label of at most so many bytes."""
+    return (text or "").encode()[:most].decode(errors="ignore")
+
+
+def _value_labels(columns: Mapping[str, Column | None], frame: pd.DataFrame) -> dict[str, dict[Any, str]]:
+    """Return by column the meaning of its codes, those of missing values included."""
+    found = {}
+    for name, column in columns.items():
+        if column is not None:
+            numeric = pd.api.types.is_numeric_dtype(frame[name].dtype)
+            labels = {code: _cut(text, _VALUE_LABEL) for code, text in _labelled(column) if _is_number(code) == numeric}
+            if labels and (numeric or frame[name].dtype == object):
+                found[name] = labels
+    return found
+
+
+def _labelled(column: Column) -> list[tuple[Any, str]]:
+    return [*column.value_labels.items(), *column.missing_codes.items()]
+
+
+def _is_number(code: object) -> bool:
+    return isinstance(code, int | float) and not isinstance(code, bool)
+
+
+def _missing(columns: Mapping[str, Column | None], frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return by column up to three codes that SPSS takes as missing."""
+    found = {}
+    for name, column in columns.items():
+        numeric = pd.api.types.is_numeric_dtype(frame[name].dtype)
+        codes = [code for code in (column.missing_codes if column else ()) if _is_number(code) == numeric]
+        if codes and (numeric or all(len(str(code).encode()) <= 8 for code in codes)):
+            found[name] = codes[:_MISSING]
+    return found
+
+
+def _undated(content: bytes, suffix: str) -> bytes:
+    """Return a file with another date instead of the time of writing."""
+    pattern, form = _TIME[suffix]
+    day = source_date()
+    year, month, number = (1970, 1, 1) if day is None else (day.year, day.month, day.day)
+    # strftime names the month in the language of the machine.
+    text = form.replace("%d", f"{number:02}").replace("%b", _MONTHS[month - 1])
+    text = text.replace("%Y", str(year)).replace("%y", f"{year % 100:02}")
+    stamp = text.upper().encode() if suffix == ".xpt" else text.encode()
+    return pattern.sub(stamp, content[:_HEADER]) + content[_HEADER:]

@@ -1,0 +1,144 @@
+"""Reading a table from any source: a file by its suffix, or a database by the beginning of its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.io.documents import validate
+from synthclin.io.files import path_of
+from synthclin.rules.validation import conform
+from synthclin.schema.arguments import require_schema
+from synthclin.tables.database_queries import Request
+from synthclin.tables.database_source import ENVIRONMENT, from_database
+from synthclin.tables.duckdb_source import DUCKDB, from_duckdb
+from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.table_files import read_file
+
+if TYPE_CHECKING:
+    from synthclin.schema import Schema
+
+__all__ = ["DATABASES", "is_database", "read_table", "refuse_address"]
+
+DatabaseReader = Callable[[Request, FileNotation], pd.DataFrame]
+
+DATABASES: dict[str, DatabaseReader] = {DUCKDB: from_duckdb, ENVIRONMENT: from_database}
+"""The readers of databases, by the beginning of a source."""
+
+
+def read_table(
+    source: str | Path,
+    schema: Schema | None = None,
+    *,
+    partial: bool = False,
+    judged: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    date_format: str | list[str] | None = None,
+    sheet: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+) -> pd.DataFrame:
+    r"""Read a table from a file, or by a query from a database.
+
+    A CSV file is UTF-8 with commas between cells and a decimal point, unless declared otherwise, and its first line
+    names the columns; ``.csv.gz`` and ``.csv.zst`` are compressed. Empty cells and NA, N/A, NaN, nan, NULL and null are
+    missing, unless the schema lists that text as a level. A folder of ``.parquet`` files is one table, to which
+    folders called ``NAME=VALUE`` add a column each. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
+    ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
+    the labels for `synthclin.inference.infer`. Excel files (``.xlsx``, ``.xlsm``) need the extra ``excel``.
+
+    A database is read by one SELECT, or one table of it is read: ``duckdb:///ward.db`` is a DuckDB file and ``duckdb:``
+    or ``duckdb:///FOLDER`` queries the table files in a folder, with the extra ``duckdb``; ``env:DATABASE_URL`` is any
+    other database, whose address is in this environment variable, with the extra ``database``. It has no order of rows:
+    they are sorted by all columns, from the first on, so that the same rows give the same results.
+
+    Arguments:
+        source: the file, a folder of Parquet files, or the database.
+        schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
+            without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
+        partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
+        judged: also accept violations of the schema, such as values out of range, which scores count in a synthetic
+            table.
+        separator: the sign between the cells of a CSV file, such as ``;``, or ``tab``.
+        decimal: the decimal sign in a CSV file, such as ``,``.
+        encoding: of a CSV file, such as ``cp1252`` or ``latin-1``.
+        date_format: of dates that are not ISO 8601, such as ``DD.MM.YYYY`` or ``%d-%b-%Y``, or several; in a column
+            without a schema each cell must be such a date.
+        sheet: the name of the sheet of an Excel file, the first by default.
+        query: SQL for a database, or the name of a file with it, which ends in ``.sql``.
+        table: the name of a table or view of a database, instead of a query.
+
+    Raises:
+        ConfigError: the file needs an extra that is not installed, or a notation is invalid or not for such a file.
+        DataError: the file is missing, damaged, empty or of another format, or the table violates its schema.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> _ = path.write_text("age,diagnosis\n63,250.10\n,V27\n")
+        >>> read_table(path).dtypes.astype(str).to_dict()
+        {'age': 'Int64', 'diagnosis': 'object'}
+        >>> _ = path.write_bytes("größe;am\n1,80;03.04.2021\n1,75;05.04.2021\n".encode("cp1252"))
+        >>> read_table(path, separator=";", decimal=",", encoding="cp1252", date_format="DD.MM.YYYY").values.tolist()
+        [[1.8, '2021-04-03'], [1.75, '2021-04-05']]
+    """
+    given = {"separator": separator, "decimal": decimal, "encoding": encoding, "date_format": date_format}
+    notation = validate(FileNotation, {**given, "sheet": sheet}, "read_table")
+    if schema is not None:
+        require_schema(schema)
+    read = _reader(source)
+    if read is not None:
+        request = Request.of(str(source), query, table)
+        place, rows = request.place, _sorted(read(request, notation))
+    elif query is not None or table is not None:
+        key = "table" if query is None else "query"
+        remedy = f"Remove it, or query the files of a folder: `duckdb:///{path_of(source).parent.as_posix()}`."
+        raise ConfigError(f"{source}: {key}", "a file is read as a whole", remedy)
+    else:
+        place, rows = str(path_of(source)), read_file(source, schema, notation)
+    if schema is None or partial:
+        return rows
+    try:
+        return conform(rows, schema, judged=judged)
+    except DataError as error:
+        # The place distinguishes several tables.
+        raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
+
+
+def is_database(source: str | Path) -> bool:
+    """Return whether a source is a database, not a file.
+
+    Example:
+        >>> is_database("duckdb:///ward.db"), is_database("ward.csv")
+        (True, False)
+    """
+    return str(source).startswith(tuple(DATABASES))
+
+
+def refuse_address(source: str | Path, where: str) -> None:
+    """Refuse the address of a server in the place of a source, without repeating it: it may hold a password.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    text = str(source)
+    if "://" in text and not is_database(text):
+        what = "the address of a database may hold a password, so it is not written here"
+        raise ConfigError(where, what, "Put it into an environment variable, and write `env:DATABASE_URL` here.")
+
+
+def _reader(source: str | Path) -> DatabaseReader | None:
+    """Return the reader of a database; None for a file."""
+    refuse_address(source, "read_table")
+    return next((read for start, read in DATABASES.items() if str(source).startswith(start)), None)
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in an order that does not depend on the database."""
+    return table.sort_values(list(table.columns), kind="stable", ignore_index=True)
