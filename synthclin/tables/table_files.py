@@ -15,6 +15,8 @@ from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
 from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
+from synthclin.tables.database_output import to_database
+from synthclin.tables.database_source import ENVIRONMENT
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.parquet_folder import from_parquet_folder
@@ -111,13 +113,14 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
 
     Arguments:
         table: the table; its columns may have the dtypes of the schema or of a training table.
-        path: where to write it.
+        path: where to write it: a file, or ``env:DATABASE_URL?table=NAME`` for a new table, in one transaction, of the
+            database whose address is in this environment variable, with the extra ``database``.
         schema: what the columns mean.
         csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
             stay as they are, and `read_table` with the schema takes the quote away again. See `formulas`.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file or table cannot be written, or the database has such a table already.
         DataError: files with this suffix cannot be written.
 
     Example:
@@ -132,6 +135,9 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     """
     require_schema(schema)
     table = retyped(table, schema)
+    if str(path).startswith(ENVIRONMENT):
+        to_database(table, str(path), schema)
+        return
     path = path_of(path)
     suffix = _suffix(path, tuple(WRITERS))
     content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
