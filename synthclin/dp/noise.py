@@ -18,7 +18,7 @@ import numpy as np
 from synthclin.dp.ledger import require_rho
 from synthclin.errors import ConfigError
 
-__all__ = ["Gaussian", "NoisyMax", "expected_noise", "gaussian", "noisy_max"]
+__all__ = ["Gaussian", "NoisyMax", "expected_noise", "gaussian", "noisy_max", "opendp_library"]
 
 _ABOVE = (
     1 + 1e-9
@@ -83,7 +83,7 @@ def gaussian(rho: float, sensitivity: int) -> Gaussian:
         (2, 3)
     """
     scale = _scale(rho, sensitivity)
-    dp = _opendp()
+    dp = opendp_library()
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
     measurement = dp.m.make_gaussian(*space, scale=scale)
     return Gaussian(scale, _within(measurement.map(float(sensitivity)), rho), measurement)
@@ -106,7 +106,7 @@ def noisy_max(rho: float, sensitivity: int) -> NoisyMax:
         1
     """
     scale = _scale(rho, sensitivity)
-    dp = _opendp()
+    dp = opendp_library()
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.linf_distance(T="i64")
     measurement = dp.m.make_noisy_max(*space, dp.zero_concentrated_divergence(), scale=scale)
     return NoisyMax(scale, _within(measurement.map(sensitivity), rho), measurement)
@@ -136,7 +136,8 @@ def _within(cost: float, rho: float) -> float:
 
 
 @cache
-def _opendp() -> Any:  # noqa: ANN401 (OpenDP is optional, and so are its types)
+def opendp_library() -> Any:  # noqa: ANN401 (OpenDP is optional, and so are its types)
+    """Return OpenDP, loaded on first use; raises ConfigError where it is absent."""
     try:
         prelude = importlib.import_module("opendp.prelude")
     except ImportError:

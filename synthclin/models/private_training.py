@@ -23,6 +23,7 @@ from synthclin.dp.ledger import Ledger
 from synthclin.dp.ledger_file import LedgerFile
 from synthclin.dp.merging import merged_bins
 from synthclin.dp.mst import mst
+from synthclin.dp.noise import opendp_library
 from synthclin.dp.noise_shares import ONE_WAY, Verdict, verdict
 from synthclin.dp.parameters import DifferentialPrivacy
 from synthclin.dp.private_table import NoisyTable, PrivateTable
@@ -124,6 +125,7 @@ def refuse_useless(schema: Schema, guarantee: DifferentialPrivacy) -> Verdict | 
         How much of the tables noise will be, or None where the number of patients is not declared: then that is known
         once a noisy number is counted.
     """
+    opendp_library()  # without it no noise can be sampled: a ledger file must not be charged
     if processes() > 1:
         what = "each process would measure the table anew, and spend a budget of its own"
         raise ConfigError("dp", what, "Train with one process, without `torchrun`.")

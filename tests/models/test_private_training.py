@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 import synthclin as sc
 from synthclin.dp.budget import Budget
+from synthclin.dp.noise import opendp_library
 from synthclin.errors import ConfigError, DataError, ModelFormatError, NoisyTrainingWarning
 from synthclin.models import Checkpoint, load, private_training
 from synthclin.models.families import gan
@@ -303,6 +305,14 @@ def test_a_model_of_a_ledger_file_is_read_back(tmp_path):
     guarantee = GUARANTEE | {"epsilon": 50.0, "ledger": str(tmp_path / "ledger.jsonl"), "total_epsilon": 80.0}
     model(dp=guarantee).fit(toy_table()).save(tmp_path / "model")
     assert load(tmp_path / "model").privacy_.guarantee.epsilon == 50.0
+
+
+def test_without_opendp_nothing_is_spent(tmp_path, monkeypatch):
+    opendp_library.cache_clear()
+    monkeypatch.setitem(sys.modules, "opendp.prelude", None)
+    with pytest.raises(ConfigError, match=r"synthclin\[dp\]"):
+        model(dp=GUARANTEE | {"ledger": str(tmp_path / "ledger.jsonl")}).fit(Untouchable(toy_table()))
+    assert not (tmp_path / "ledger.jsonl").exists()
 
 
 def test_no_cell_is_in_the_folder(tmp_path):
