@@ -12,7 +12,7 @@ import numpy as np
 from synthclin.dp.ledger import require_rho
 from synthclin.errors import ConfigError
 
-__all__ = ["GO", "MOSTLY_NOISE", "REFUSE", "Verdict", "noise_shares", "verdict"]
+__all__ = ["GO", "MOSTLY_NOISE", "ONE_WAY", "REFUSE", "UNSPENT", "Verdict", "noise_shares", "verdict"]
 
 GO = 0.04
 """Noise share of one-way tables up to which a fit goes ahead without a warning."""
@@ -22,6 +22,9 @@ REFUSE = 0.15
 
 MOSTLY_NOISE = 0.5
 """Noise share of two-way tables above which relations of columns are mostly noise."""
+
+UNSPENT = 1e-9
+"""The part of rho that is left, so that rounding cannot exceed it."""
 
 _HALF_MEAN = 0.4  # half the mean of |N(0, 1)|: the total variation that one cell's noise adds
 ONE_WAY = 1 / 3

@@ -15,7 +15,7 @@ from synthclin.dp.ledger import Ledger
 from synthclin.dp.noise import gaussian, noisy_max
 from synthclin.errors import ConfigError
 
-__all__ = ["NoisyTable", "PrivateTable", "require_one_way"]
+__all__ = ["NoisyTable", "PrivateTable", "one_way_tables", "require_one_way"]
 
 _CELLS = 10_000_000  # cells of one table
 _LONGEST_NAME = 60  # characters of a column's name in the ledger
@@ -275,6 +275,12 @@ def require_map(given: np.ndarray, codes: int) -> np.ndarray:
         what = "a map must give each code a merged code, numbered from 0 without a gap"
         raise ConfigError("merged codes", what, "Number the merged codes from 0.")
     return to.astype(np.int64)
+
+
+def one_way_tables(table: PrivateTable, rho: float) -> list[NoisyTable]:
+    """Return the noisy table of each column, in their order; they share `rho` equally."""
+    columns = len(table.cardinalities)
+    return [table.measure((j,), rho / columns) for j in range(columns)]
 
 
 def require_one_way(table: PrivateTable, one_way: Sequence[NoisyTable]) -> None:

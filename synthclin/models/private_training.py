@@ -24,9 +24,9 @@ from synthclin.dp.ledger_file import LedgerFile
 from synthclin.dp.merging import merged_bins
 from synthclin.dp.mst import mst
 from synthclin.dp.noise import opendp_library
-from synthclin.dp.noise_shares import ONE_WAY, Verdict, verdict
+from synthclin.dp.noise_shares import ONE_WAY, UNSPENT, Verdict, verdict
 from synthclin.dp.parameters import DifferentialPrivacy
-from synthclin.dp.private_table import NoisyTable, PrivateTable
+from synthclin.dp.private_table import NoisyTable, PrivateTable, one_way_tables
 from synthclin.dp.record import Mechanism, PrivacyRecord
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.encoding.anchors import shifted
@@ -75,9 +75,6 @@ _FEWEST = 2  # columns, or codes of a column, of which a table has relations
 
 _COUNT = 0.01
 """Share of the budget for a noisy number of patients, where none is declared."""
-
-_LOSS = 1e-9
-"""Share of the budget that is left, so that rounding cannot exceed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +213,14 @@ def private_rows(
         at_most=guarantee.at_most,
         names=names,
     )
-    left, count = budget.rho * (1 - _LOSS), guarantee.patients
+    left, count = budget.rho * (1 - UNSPENT), guarantee.patients
     if count is None:
         count = rows.count(_COUNT * left, "number of patients")
         left *= 1 - _COUNT
     found = _useful(verdict(sizes, budget.rho, count, guarantee.at_most))
     if found.word == "warn":
         warnings.warn(f"dp: {noise_text(found)}. {noise_remedy(found)}", NoisyTrainingWarning, stacklevel=4)
-    fine = [rows.measure((j,), ONE_WAY * left / len(names)) for j in range(len(names))]
+    fine = one_way_tables(rows, ONE_WAY * left)
     encoder, maps = _merged(encoder, dict(zip(names, fine, strict=True)))
     one_way = [table.summed([maps[j]]) for j, table in enumerate(fine)]
     mechanism = mst if quick else aim

@@ -8,7 +8,8 @@ from synthclin.dp.aim import aim
 from synthclin.dp.audit import audit, audit_selection, cell_canaries
 from synthclin.dp.budget import Budget
 from synthclin.dp.mst import mst
-from synthclin.dp.noise_shares import ONE_WAY
+from synthclin.dp.noise_shares import ONE_WAY, UNSPENT
+from synthclin.dp.private_table import one_way_tables
 from synthclin.report.record.guarantee_data import AuditFacts
 
 if TYPE_CHECKING:
@@ -39,19 +40,15 @@ def audit_mechanism(guarantee: DifferentialPrivacy, *, quick: bool) -> tuple[Aud
         [('tables', True), ('mechanism', True), ('selection', True)]
     """
     epsilon, delta = guarantee.epsilon, guarantee.delta
-    mechanism, rho = mst if quick else aim, Budget(epsilon, delta).rho
-
-    def one_way(table: PrivateTable, share: float) -> list[NoisyTable]:
-        columns = len(table.cardinalities)
-        left = share * table.ledger.rho * (1 - 1e-9)
-        return [table.measure((j,), left / columns, "table of one column") for j in range(columns)]
+    mechanism, left = mst if quick else aim, Budget(epsilon, delta).rho * (1 - UNSPENT)
 
     def whole(table: PrivateTable) -> list[NoisyTable]:
-        return mechanism(table, one_way(table, ONE_WAY), (1 - ONE_WAY) * table.ledger.rho * (1 - 1e-9))[1]
+        return mechanism(table, one_way_tables(table, ONE_WAY * left), (1 - ONE_WAY) * left)[1]
 
-    tables = audit(cell_canaries(lambda table: one_way(table, 1.0), epsilon, delta), CANARIES, epsilon, delta)
+    one_way = cell_canaries(lambda table: one_way_tables(table, left), epsilon, delta)
+    tables = audit(one_way, CANARIES, epsilon, delta)
     paired = audit(cell_canaries(whole, epsilon, delta), _PAIRED, epsilon, delta)
-    selected = audit_selection(mechanism, (1 - ONE_WAY) * rho, _RUNS, at_most=guarantee.at_most)
+    selected = audit_selection(mechanism, (1 - ONE_WAY) * left, _RUNS, at_most=guarantee.at_most)
     return (
         _facts("tables", tables, CANARIES),
         _facts("mechanism", paired, _PAIRED),
