@@ -37,6 +37,7 @@ class Checkpoint:
     Arguments:
         folder: created with the first state; short trainings never create it.
         every: seconds between two states, and before the first.
+        of: what the state is of, for errors.
 
     Example:
         >>> import synthclin as sc
@@ -45,19 +46,19 @@ class Checkpoint:
         ...     model = sc.ConditionalGAN(schema, effort="thorough").fit(table, checkpoint=checkpoint)
     """
 
-    def __init__(self, folder: str | Path, every: float = 10.0) -> None:
-        self.folder, self.every = path_of(folder), every
+    def __init__(self, folder: str | Path, every: float = 10.0, of: str = "training") -> None:
+        self.folder, self.every, self.of = path_of(folder), every, of
         self._belongs: dict[str, str] = {}
         self._key = b""
         self._opened = self._saved = time.monotonic()
         self._pause = every
 
     @classmethod
-    def beside(cls, target: str | Path, kind: str = "checkpoint") -> Self:
+    def beside(cls, target: str | Path, kind: str = "checkpoint", of: str = "training") -> Self:
         """Return the checkpoint of the output `target`: a hidden folder next to it."""
         # Lexical, so that "runs/." has a name.
         target = Path(os.path.abspath(target))  # noqa: PTH100
-        return cls(target.with_name(f".{target.name}.{kind}"))
+        return cls(target.with_name(f".{target.name}.{kind}"), of=of)
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +99,7 @@ class Checkpoint:
         if other:
             raise ModelFormatError(
                 str(self.folder),
-                f"this checkpoint belongs to another training, which differs in: {', '.join(other)}",
+                f"this checkpoint belongs to another {self.of}, which differs in: {', '.join(other)}",
                 "Put back what has changed, or begin anew without the checkpoint.",
             )
         return state
