@@ -54,11 +54,11 @@ class Checkpoint:
         self._pause = every
 
     @classmethod
-    def beside(cls, target: str | Path, kind: str = "checkpoint", of: str = "training") -> Self:
+    def beside(cls, target: str | Path, kind: str = "checkpoint") -> Self:
         """Return the checkpoint of the output `target`: a hidden folder next to it."""
         # Lexical, so that "runs/." has a name.
         target = Path(os.path.abspath(target))  # noqa: PTH100
-        return cls(target.with_name(f".{target.name}.{kind}"), of=of)
+        return cls(target.with_name(f".{target.name}.{kind}"))
 
     def __enter__(self) -> Self:
         return self

@@ -6,12 +6,11 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from synthclin.sampling.sample_facts import SampleFacts, warn_of_few_events
 from synthclin.schema.columns import Id
 from synthclin.seeds import stream_seed
 from synthclin.tables import write_table
-from synthclin.tables.shard_index import Shard, shard_name, write_index
+from synthclin.tables.shard_index import SHARDS, Shard, shard_name, write_index
 
 if TYPE_CHECKING:
     from synthclin.models.artifact import ModelParts
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Level
 
-__all__ = ["MOST_SHARDS", "SHARD_ROWS", "Shards", "sample_shards"]
+__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "sample_shards", "write_shards"]
 
 SHARD_ROWS = 200_000
 """Rows of a shard by default: its memory is some hundred megabytes, and a minute or two of work is lost at most."""
@@ -106,40 +105,72 @@ def sample_shards(
         >>> sc.sample_shards(model, 10_000_000, "cohort", workers=2).rows  # doctest: +SKIP
         10000000
     """
-    request = _Request(model, n, path_of(folder), shard_rows, where, mix, random_state, id_start)
-    checkpoint = Checkpoint.beside(request.folder, "shards", of="sample")
+    request = ShardRequest(model, n, shard_rows, where, mix, random_state, id_start)
+    checkpoint = ShardCheckpoint.beside(path_of(folder))
     if checkpoint.exists and not (resume or overwrite):
         what = "finished shards of an interrupted sampling are here"
         raise OutputError(str(checkpoint.folder), what, "Add --resume to go on, or --overwrite to begin anew.")
     if checkpoint.exists and not resume:
-        _discard(checkpoint)
-    workers = 1 if torch.cuda.is_available() else processors() if workers is None else workers
-    with staged_folder(request.folder, overwrite=overwrite) as stage, _kept(checkpoint):
-        facts = _sampled(request, checkpoint, workers)
-        shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
-        for name in shards:
-            _share(checkpoint.folder / name, stage / name)
-        write_index(stage, shards)
-    _discard(checkpoint)
-    total = _total([each["facts"] for each in facts])
+        checkpoint.discard()
+    with checkpoint, staged_folder(folder, overwrite=overwrite) as stage:
+        done = write_shards(request, stage, checkpoint, workers)
     if (where or mix) and hasattr(model, "rows_"):
-        warn_of_few_events(total, model.rows_)
-    return Shards(request.folder, sum(shard.rows for shard in shards.values()), total)
+        warn_of_few_events(done.facts, model.rows_)
+    return Shards(path_of(folder), done.rows, done.facts)
 
 
-class _Request:
-    """What is sampled: the shards, each with its number of rows, seed and first identifier."""
+def write_shards(request: ShardRequest, folder: Path, checkpoint: Checkpoint, workers: int | None = None) -> Shards:
+    """Sample the shards that a checkpoint does not have yet, and put all of them into an empty folder with their list.
+
+    The arguments and errors are those of `sample_shards`.
+    """
+    workers = 1 if torch.cuda.is_available() else processors() if workers is None else workers
+    facts = _sampled(request, checkpoint, workers)
+    shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
+    for name in shards:
+        _share(checkpoint.folder / name, folder / name)
+    write_index(folder, shards)
+    return Shards(folder, sum(shard.rows for shard in shards.values()), _total([each["facts"] for each in facts]))
+
+
+class ShardCheckpoint(Checkpoint):
+    """Finished shards of a sample, beside the folder that they are for, and the facts about them."""
+
+    def __init__(self, folder: str | Path, every: float = 10.0) -> None:
+        super().__init__(folder, every, of="sample")
+
+    @classmethod
+    def beside(cls, target: str | Path, kind: str = "shards") -> Self:
+        """Return the checkpoint of the folder `target`: a hidden folder next to it."""
+        return super().beside(target, kind)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not self.exists:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove the shards, and the folder if it is then empty."""
+        if self.folder.is_dir() and not self.folder.is_symlink():
+            for path in self.folder.glob(SHARDS):
+                path.unlink()
+        super().discard()
+
+
+class ShardRequest:
+    """What is sampled: the shards, each with its number of rows, seed and first identifier.
+
+    The arguments and errors are those of `sample_shards`.
+    """
 
     def __init__(
         self,
         model: Synthesizer,
         n: int,
-        folder: Path,
-        shard_rows: int,
-        where: str | None,
-        mix: Mapping[str, Mapping[Level, float]] | None,
-        random_state: int | None,
-        id_start: int | None,
+        shard_rows: int = SHARD_ROWS,
+        where: str | None = None,
+        mix: Mapping[str, Mapping[Level, float]] | None = None,
+        random_state: int | None = None,
+        id_start: int | None = None,
     ) -> None:
         for name, number in (("n", n), ("shard_rows", shard_rows)):
             if not isinstance(number, int | np.integer) or number < 1:
@@ -149,14 +180,8 @@ class _Request:
             what = f"{self.count:,} shards are more than {MOST_SHARDS:,}"
             raise ConfigError("sample_shards", what, "Ask for more rows in each: `shard_rows`.")
         require_condition(where, mix)
-        self.model, self.n, self.folder, self.shard_rows, self.where, self.mix = (
-            model,
-            n,
-            folder,
-            shard_rows,
-            where,
-            mix,
-        )
+        self.model, self.n, self.shard_rows = model, n, shard_rows
+        self.where, self.mix = where, mix
         self.seed = model.random_state if random_state is None else random_state
         self.first_id = model.first_id if id_start is None else id_start
         _refuse_row_identifiers(model.encoder_.schema)
@@ -208,7 +233,7 @@ def _digest(parts: ModelParts) -> bytes:
     return found.digest()
 
 
-def _sampled(request: _Request, checkpoint: Checkpoint, workers: int) -> list[dict[str, Any]]:
+def _sampled(request: ShardRequest, checkpoint: Checkpoint, workers: int) -> list[dict[str, Any]]:
     """Sample the shards that are not there yet, and return the facts of all."""
     found: dict[int, dict[str, Any]] = {
         int(number): facts
@@ -241,25 +266,6 @@ def _share(finished: Path, place: Path) -> None:
     except OSError:
         shutil.copyfile(finished, place)
         place.chmod(0o600)
-
-
-@contextmanager
-def _kept(checkpoint: Checkpoint) -> Iterator[None]:
-    """Keep the finished shards if the block fails, and leave no folder where there are none."""
-    try:
-        yield
-    except BaseException:
-        if not checkpoint.exists:
-            _discard(checkpoint)
-        raise
-
-
-def _discard(checkpoint: Checkpoint) -> None:
-    """Remove the finished shards beside a folder."""
-    if checkpoint.folder.is_dir() and not checkpoint.folder.is_symlink():
-        for path in checkpoint.folder.glob("part-*.parquet"):
-            path.unlink()
-    checkpoint.discard()
 
 
 def _total(parts: list[dict[str, Any]]) -> SampleFacts:

@@ -5,18 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.errors import DataError
 from synthclin.io.documents import dump_json, read_json, validate
 from synthclin.io.files import inside, sha256, write_atomic
 from synthclin.io.version import VERSION
+from synthclin.schema import Schema
+from synthclin.schema.visit_times import numbered
 from synthclin.tables.parquet_folder import parquet_files
+from synthclin.tables.table_sources import read_table
 
-__all__ = ["INDEX", "ShardIndex", "is_sharded", "read_shards", "shard_name", "write_index"]
+__all__ = [
+    "INDEX",
+    "SHARDS",
+    "Shard",
+    "ShardIndex",
+    "first_rows",
+    "is_sharded",
+    "read_shards",
+    "shard_name",
+    "write_index",
+]
 
 INDEX = "shards.json"
 """The name of the list. Its own SHA-256 stands for the whole table."""
+
+SHARDS = "part-*.parquet"
+"""The names of the files."""
 
 _MAX_BYTES = 1 << 26
 
@@ -58,6 +75,24 @@ def shard_name(number: int) -> str:
         'part-00007.parquet'
     """
     return f"part-{number:05d}.parquet"
+
+
+def first_rows(folder: Path, patients: int, schema: Schema) -> pd.DataFrame:
+    """Return the rows of the first patients of a table in shards: a random sample, because no row depends on its place.
+
+    Arguments:
+        folder: of the shards, one row or one patient with all visits after the other.
+        patients: how many, or rows where no column identifies patients with visits.
+        schema: what the columns mean.
+    """
+    parts: list[pd.DataFrame] = []
+    for path in parquet_files(folder):
+        parts.append(read_table(path, schema))
+        table = pd.concat(parts, ignore_index=True)
+        who = pd.Series(table.index if schema.visit_time is None else numbered(table[str(schema.entity)]))
+        if who.max() + 1 >= patients:
+            return table[(who < patients).to_numpy()].reset_index(drop=True)
+    return pd.concat(parts, ignore_index=True)
 
 
 def write_index(folder: Path, shards: dict[str, Shard]) -> None:

@@ -116,7 +116,7 @@ def test_a_killed_call_is_resumed_and_loses_finished_shards_never(model, tmp_pat
             )
     (left / "part-00001.parquet").write_bytes(b"damaged")
     sampled = []
-    monkeypatch.setattr(shards._Request, "sample", _counted(shards._Request.sample, sampled))
+    monkeypatch.setattr(shards.ShardRequest, "sample", _counted(shards.ShardRequest.sample, sampled))
     sc.sample_shards(model, 1000, tmp_path / "cut", shard_rows=200, workers=1, random_state=5, resume=True)
     assert sampled == [1, 2, 3, 4]  # the third was written, and not yet noted
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
