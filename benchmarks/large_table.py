@@ -1,4 +1,4 @@
-"""A made registry of any size: columns of several kinds, associated by three latent traits, written in bounded memory."""
+"""A made registry of any size: columns of several kinds, associated by three latent traits."""
 
 from __future__ import annotations
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import zlib
-from typing import TYPE_CHECKING, BinaryIO, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from synthclin.errors import DataError
 from synthclin.tables.csv_format import (
-    MAX_BYTES,
     MAX_CELL,
-    MAX_RATIO,
     decoded,
     header,
     long_cell,
@@ -22,6 +16,7 @@ from synthclin.tables.csv_format import (
     rows_of,
 )
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.packed_csv import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +30,6 @@ __all__ = ["csv_batches"]
 
 BLOCK = 1 << 24
 """Bytes of a batch, about; a record that is longer makes it longer."""
-
-_PACKED = {".csv.gz": "gzip", ".csv.zst": "Zstandard"}
 
 
 def csv_batches(
@@ -73,8 +66,8 @@ def csv_batches(
     except OSError as error:
         raise DataError(where, f"cannot be read ({error.strerror})", "Check the path and its permissions.") from None
     with file:
-        unpacked = _unpacked(file, size, suffix, where)
-        for block in _whole_records(_in_utf8(unpacked, where, notation.encoding), where):
+        blocks = unpacked(file, size, suffix, where, BLOCK)
+        for block in _whole_records(_in_utf8(blocks, where, notation.encoding), where):
             body, first_line = decoded(block, where, plain, line), line
             line += block.count(b"\n")
             if names is None:
@@ -84,26 +77,6 @@ def csv_batches(
             if len(table):
                 yield table, file.tell() / size
     refuse_no_rows(rows, where)
-
-
-def _unpacked(file: BinaryIO, size: int, suffix: str, where: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file; raises DataError where it is damaged or unpacks to far more than its size."""
-    kind, stream, read = _PACKED.get(suffix), file, 0
-    try:
-        if kind == "gzip":
-            stream = cast("BinaryIO", gzip.GzipFile(fileobj=file))
-        elif kind is not None:
-            stream = cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd"))
-        while block := stream.read(BLOCK):
-            read += len(block)
-            if kind is not None and read > MAX_BYTES + MAX_RATIO * size:
-                what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
-                raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-            yield block
-    except (OSError, EOFError, zlib.error, pa.ArrowException):
-        if kind is None:
-            raise DataError(where, "cannot be read to its end", "Copy it to a sound disk.") from None
-        raise DataError(where, f"is not a whole {kind} file", "Copy it or compress it again.") from None
 
 
 def _in_utf8(blocks: Iterator[bytes], where: str, encoding: str | None) -> Iterator[bytes]:

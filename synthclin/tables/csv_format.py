@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +36,6 @@ __all__ = [
     "cell_texts",
     "decoded",
     "from_csv",
-    "from_csv_gz",
-    "from_csv_zst",
     "header",
     "long_cell",
     "other_encoding",
@@ -84,40 +80,6 @@ def from_csv(
     table = rows_of(names, body, first_line, where, schema, notation)
     refuse_no_rows(len(table), where)
     return table
-
-
-def from_csv_gz(
-    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
-) -> pd.DataFrame:
-    """Read CSV text compressed by gzip; see `from_csv`."""
-    most = MAX_BYTES + MAX_RATIO * len(content)
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            plain = file.read(most + 1)
-    except (OSError, EOFError, zlib.error):
-        raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
-    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
-
-
-def from_csv_zst(
-    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
-) -> pd.DataFrame:
-    """Read CSV text compressed by Zstandard; see `from_csv`."""
-    most = MAX_BYTES + MAX_RATIO * len(content)
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as file:
-            plain = file.read(most + 1)
-    except (OSError, pa.ArrowException):
-        raise DataError(where, "is not a whole Zstandard file", "Copy it or compress it again.") from None
-    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
-
-
-def _not_bomb(plain: bytes, most: int, where: str) -> bytes:
-    """Return unpacked bytes, at most `most`."""
-    if len(plain) > most:
-        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
-        raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-    return plain
 
 
 def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:

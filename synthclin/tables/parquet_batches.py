@@ -39,7 +39,6 @@ def parquet_batches(path: Path) -> Iterator[tuple[pd.DataFrame, float]]:
     first: pa.Table | None = None
     for number, (file, keys) in enumerate(files.items()):
         for batch, share in arrow_batches(file):
-            part = with_keys(batch, keys, str(file))
-            first = part.slice(0, 0) if first is None else first
-            refuse_other_columns(part, first, file, next(iter(files)).relative_to(path))
-            yield from_arrow(part, str(path)), (number + share) / len(files)
+            first = batch.slice(0, 0) if first is None else first
+            refuse_other_columns(batch, first, file, next(iter(files)))
+            yield from_arrow(with_keys(batch, keys, str(file)), str(path)), (number + share) / len(files)

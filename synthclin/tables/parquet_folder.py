@@ -47,10 +47,10 @@ def from_parquet_folder(folder: Path) -> pd.DataFrame:
         {'age': [70, 71], 'year': [2020, 2021]}
     """
     where, keys = str(folder), keys_of_files(folder)
-    parts: list[pa.Table] = []
-    for file in keys:
-        parts.append(with_keys(arrow_of(_bytes(file), str(file)), keys[file], str(file)))
-        refuse_other_columns(parts[-1], parts[0], file, next(iter(keys)).relative_to(folder))
+    files = {file: arrow_of(_bytes(file), str(file)) for file in keys}
+    for file, part in files.items():
+        refuse_other_columns(part, next(iter(files.values())), file, next(iter(keys)))
+    parts = [with_keys(part, keys[file], str(file)) for file, part in files.items()]
     try:
         whole = pa.concat_tables(parts, promote_options="permissive")
     except pa.ArrowException:
@@ -79,7 +79,7 @@ def keys_of_files(folder: Path) -> dict[Path, dict[str, object]]:
 def refuse_other_columns(part: pa.Table, first: pa.Table, file: Path, first_file: Path) -> None:
     """Raise DataError where a file has other columns than the first one."""
     if set(part.column_names) != set(first.column_names):
-        what = f"has other columns than {first_file.as_posix()}"
+        what = f"has other columns than {first_file.name}"
         raise DataError(str(file), what, "Write all files of the table with the same columns.")
 
 

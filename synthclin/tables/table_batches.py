@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthclin.io.files import path_of, refuse_absent, refuse_special
 from synthclin.tables.csv_batches import csv_batches
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.packed_csv import PACKED
 from synthclin.tables.parquet_batches import parquet_batches
 from synthclin.tables.table_files import read_file, refuse_notation, suffix_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["file_batches"]
 
-_CSV = (".csv", ".csv.gz", ".csv.zst")
+_CSV = (".csv", *PACKED)
 
 
 def file_batches(

@@ -14,11 +14,12 @@ from synthclin.io.files import path_of, refuse_absent, refuse_special, write_ato
 from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
+from synthclin.tables.csv_format import from_csv, to_csv
 from synthclin.tables.database_output import to_database
 from synthclin.tables.database_source import ENVIRONMENT
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.packed_csv import PACKED, from_packed_csv
 from synthclin.tables.parquet_folder import from_parquet_folder
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
@@ -45,8 +46,7 @@ Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
-    ".csv.gz": from_csv_gz,
-    ".csv.zst": from_csv_zst,
+    **{suffix: partial(from_packed_csv, suffix=suffix) for suffix in PACKED},
     ".parquet": from_parquet,
     ".xlsx": from_excel,
     ".xlsm": from_excel,

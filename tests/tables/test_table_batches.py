@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import synthclin as sc
 from synthclin.errors import DataError
-from synthclin.tables import csv_batches, parquet_format
+from synthclin.tables import csv_batches, packed_csv, parquet_format
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_batches import file_batches
 
@@ -102,7 +102,7 @@ def test_a_byte_of_another_encoding_and_cut_files(tmp_path, monkeypatch):
         joined(tmp_path / "c.csv.zst")
     (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"who,note\n" + b"0,0\n" * 30_000_000, 9))
     monkeypatch.setattr(csv_batches, "BLOCK", 1 << 22)
-    monkeypatch.setattr(csv_batches, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(packed_csv, "MAX_BYTES", 1 << 20)
     with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
         joined(tmp_path / "d.csv.gz")
 
