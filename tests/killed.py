@@ -51,7 +51,7 @@ def _train(folder: Path, said: Path, words: list[str]) -> None:
 
         short_trainings(pytest.MonkeyPatch())  # as in the process that resumes it
         progress.PLAIN_EVERY = 0.0
-        Checkpoint.__init__.__defaults__ = (0.0, "training")
+        Checkpoint.__init__.__defaults__ = (0.0,)
         Checkpoint.offer = kill
         os.chdir(folder)
         main(["run", *words])

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
@@ -37,7 +37,6 @@ class Checkpoint:
     Arguments:
         folder: created with the first state; short trainings never create it.
         every: seconds between two states, and before the first.
-        of: what the state is of, for errors.
 
     Example:
         >>> import synthclin as sc
@@ -46,8 +45,11 @@ class Checkpoint:
         ...     model = sc.ConditionalGAN(schema, effort="thorough").fit(table, checkpoint=checkpoint)
     """
 
-    def __init__(self, folder: str | Path, every: float = 10.0, of: str = "training") -> None:
-        self.folder, self.every, self.of = path_of(folder), every, of
+    of: ClassVar[str] = "training"
+    """What the state is of, for errors."""
+
+    def __init__(self, folder: str | Path, every: float = 10.0) -> None:
+        self.folder, self.every = path_of(folder), every
         self._belongs: dict[str, str] = {}
         self._key = b""
         self._opened = self._saved = time.monotonic()

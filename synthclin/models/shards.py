@@ -136,8 +136,7 @@ def write_shards(request: ShardRequest, folder: Path, checkpoint: Checkpoint, wo
 class ShardCheckpoint(Checkpoint):
     """Finished shards of a sample, beside the folder that they are for, and the facts about them."""
 
-    def __init__(self, folder: str | Path, every: float = 10.0) -> None:
-        super().__init__(folder, every, of="sample")
+    of = "sample"
 
     @classmethod
     def beside(cls, target: str | Path, kind: str = "shards") -> Self:
