@@ -25,9 +25,10 @@ from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_pati
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
 from synthclin.tables import PatientSample, is_database, read_sample, read_table, split, spreadsheet_warnings
+from synthclin.tables.parquet_folder import parquet_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from synthclin.dp.parameters import DifferentialPrivacy
     from synthclin.sampling.cohorts import Cohort
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from synthclin.study.config import Config
 
 __all__ = ["Real", "patients_in", "prepare", "read_same", "source_file", "wanted"]
+
+
+LARGE = 2**30
+"""Bytes of a file above which a warning proposes a sample."""
 
 
 class Real(NamedTuple):
@@ -89,6 +94,8 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     refuse_contradiction(schema)
     if config.protect.dp is not None:
         return _prepare_private(config, config.protect.dp, clock, on_finding)
+    for finding in _too_large(config):
+        on_finding(finding)
     with clock.stage("read"):
         cells, source_rows = _read(config)
         source = _record(config, cells)
@@ -115,6 +122,18 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         _check_support(cohort, train, config, on_finding)
     sampled = source_rows > len(cells)
     return Real(train, holdout, excluded_rows, source=source, source_rows=source_rows if sampled else None)
+
+
+def _too_large(config: Config) -> Iterator[Finding]:
+    """Yield a warning about a file that is read as a whole although it hardly fits into memory."""
+    path = source_file(config)
+    if path is None or config.data.sample is not None or not path.exists():
+        return
+    size = sum(file.stat().st_size for file in (parquet_files(path) if path.is_dir() else [path]))
+    if size > LARGE:
+        what = f"holds {size / 2**30:.1f} GiB, and is read as a whole, which takes several times as much memory"
+        remedy = "`data.sample: 200000` reads a random sample of patients in bounded memory."
+        yield Finding(config.data.source, what, remedy, severity="warning")
 
 
 def _prepare_private(

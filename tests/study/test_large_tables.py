@@ -15,9 +15,10 @@ import pytest
 import synthclin as sc
 from synthclin import progress
 from synthclin.cli import main
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import ConfigError, DataError, OutputError
 from synthclin.models import shards
 from synthclin.report import Report
+from synthclin.study import data, manifest
 from synthclin.study.binding import verify_binding
 from synthclin.study.config import load
 from synthclin.study.verify import verify
@@ -187,3 +188,22 @@ def test_the_command_line_samples_shards(finished, ward, capsys):
     assert main([*words, "--overwrite", "--json"]) == 0
     assert main(["sample", model, "-n", "5", "-o", str(ward / "x.csv"), "--resume"]) == 2
     assert "Add --shard-rows" in capsys.readouterr().err
+
+
+def test_a_large_file_without_a_sample_is_warned_of(monkeypatch):
+    monkeypatch.setattr(data, "LARGE", 1000)
+    findings = []
+    study = load({**STUDY, "data": {"source": "ward.csv"}})
+    assert data.prepare(study, manifest.Clock(), findings.append).source_rows is None
+    assert "`data.sample: 200000` reads a random sample" in findings[0].remedy
+    findings.clear()
+    assert data.prepare(load(STUDY), manifest.Clock(), findings.append).source_rows == 3000
+    assert findings == []
+
+
+def test_an_error_says_that_rows_are_counted_in_the_sample(ward):
+    table = pd.read_csv("ward.csv").assign(age=999)
+    table.to_csv(ward / "old.csv", index=False)
+    with pytest.raises(DataError, match=r"old.csv \(sample of 400 rows\): column 'age'") as caught, progress.quiet():
+        data.prepare(load({**STUDY, "data": {"source": "old.csv", "sample": 400}}), manifest.Clock(), print)
+    assert "999" not in str(caught.value)
