@@ -24,12 +24,13 @@ if TYPE_CHECKING:
         SequentialTrees,
     )
     from synthclin.models import load as load_model
+    from synthclin.models.shards import sample_shards
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
     from synthclin.study.reports import compare
     from synthclin.study.run import run
     from synthclin.study.sweep import sweep
-    from synthclin.tables import read_table, split, write_table
+    from synthclin.tables import read_sample, read_table, split, write_table
 
 __all__ = [
     "AutoSynthesizer",
@@ -52,8 +53,10 @@ __all__ = [
     "evaluate",
     "infer_schema",
     "load_model",
+    "read_sample",
     "read_table",
     "run",
+    "sample_shards",
     "split",
     "sweep",
     "write_table",
@@ -82,7 +85,9 @@ _HOMES = {
     "infer_schema": ("synthclin.inference", "infer_schema"),
     "load_model": ("synthclin.models", "load"),
     "read_table": ("synthclin.tables", "read_table"),
+    "read_sample": ("synthclin.tables", "read_sample"),
     "run": ("synthclin.study.run", "run"),
+    "sample_shards": ("synthclin.models.shards", "sample_shards"),
     "split": ("synthclin.tables", "split"),
     "sweep": ("synthclin.study.sweep", "sweep"),
     "write_table": ("synthclin.tables", "write_table"),

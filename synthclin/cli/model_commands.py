@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,6 +48,14 @@ def sample(
     ] = [],  # noqa: B006
     seed: Seed = None,
     id_start: IdStart = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Write a folder of Parquet files of so many rows each, for tables of any size."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that sample shards; by default one per processor.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the shards of an interrupted call.")] = False,
     escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -55,15 +63,57 @@ def sample(
 ) -> int:
     """Sample rows from a model into a file.
 
-    The name of the file ends in .csv or .parquet; `-` writes CSV to stdout.
+    The name of the file ends in .csv or .parquet; `-` writes CSV to stdout. With --shard-rows it is a folder of Parquet
+    files, which is sampled in bounded memory.
     """
     first_checks(folders=[model])
-    place_for(output, overwrite)
+    place_for(output, overwrite, folder=shard_rows is not None)
+    if shard_rows is None and (resume or workers is not None):
+        name = "--resume" if resume else "--workers"
+        raise ConfigError(name, "only shards are sampled in parts", "Add --shard-rows, such as --shard-rows 200000.")
     if as_json and str(output) == STDOUT:
         raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
     from synthclin.io.documents import validate
     from synthclin.models import load
+    from synthclin.models.shards import sample_shards
     from synthclin.sampling.cohorts import Cohort
+
+    wanted = {"name": "sample", "rows": max(rows, 1), "where": where, "mix": _shares(mix) or None}
+    cohort = validate(Cohort, wanted, "sample")
+    conditions: dict[str, Any] = {"where": cohort.where, "mix": cohort.mix, "random_state": seed, "id_start": id_start}
+    with silenced(quiet):
+        synthesizer = load(model)
+        if shard_rows is None:
+            table = synthesizer.sample(rows, **conditions)
+            written, facts = len(table), synthesizer.sample_facts_
+        else:
+            done = sample_shards(
+                synthesizer,
+                rows,
+                output,
+                shard_rows=shard_rows,
+                workers=workers,
+                resume=resume,
+                overwrite=overwrite,
+                **conditions,
+            )
+            written, facts = done.rows, done.facts
+    if not quiet:
+        warn_of_interpolation(facts)
+    if shard_rows is None:
+        write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
+    if as_json:
+        show_json({"output": str(output), **asdict(facts)})
+    else:
+        if not quiet and (where is not None or mix):
+            show_sample_facts(facts)
+        if str(output) != STDOUT:
+            show_text(f"{written:,} rows written to {output}")
+    return DONE
+
+
+def _shares(mix: list[str]) -> dict[str, object]:
+    """Return by column the shares of levels that `--mix` gives."""
     from synthclin.study.config import parse_value
 
     shares: dict[str, object] = {}
@@ -71,27 +121,10 @@ def sample(
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = given = parse_value(levels, f"--mix {column}")
         if not isinstance(given, dict) or None in given.values():
-            what, remedy = (
-                "has no share for each level",
-                f'Write --mix "{column}={{F: 0.5, M: 0.5}}", with its own levels.',
-            )
+            what = "has no share for each level"
+            remedy = f'Write --mix "{column}={{F: 0.5, M: 0.5}}", with its own levels.'
             raise ConfigError(f"--mix {column}", what, remedy)
-    wanted = {"name": "sample", "rows": max(rows, 1), "where": where, "mix": shares or None}
-    cohort = validate(Cohort, wanted, "sample")
-    with silenced(quiet):
-        synthesizer = load(model)
-        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
-    if not quiet:
-        warn_of_interpolation(synthesizer.sample_facts_)
-    write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
-    if as_json:
-        show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})
-    else:
-        if not quiet and (where is not None or mix):
-            show_sample_facts(synthesizer.sample_facts_)
-        if str(output) != STDOUT:
-            show_text(f"{len(table):,} rows written to {output}")
-    return DONE
+    return shares
 
 
 @with_read_options

@@ -41,7 +41,7 @@ PARTIAL = ".synthclin-*.partial"
 """Name pattern of the unfinished files of a killed `write_atomic`."""
 
 # A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
-_OURS = ("manifest.json", "model.json")
+_OURS = ("manifest.json", "model.json", "shards.json")
 _SIGNATURE = b'"synthclin"'
 
 _STAGED, _REPLACED = ".partial-", ".old-"
@@ -292,14 +292,14 @@ def _refuse_taken(target: Path, overwrite: bool) -> None:
         if taken and not overwrite:
             raise OutputError(str(target), "exists already", "Choose another name, or add --overwrite.")
         if taken and any(target.iterdir()) and not _is_ours(target):
-            what = "holds files that are not a run or model of synthclin"
+            what = "holds files that are no output of synthclin"
             raise OutputError(str(target), what, "Choose another name, or remove it yourself.")
     except OSError as problem:
         raise _output_error(target, problem) from None
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether a folder is a run or model of synthclin; other programs write a manifest.json too."""
+    """Return whether a folder is a run, model or table of synthclin; other programs write a manifest.json too."""
     marks = [folder / name for name in _OURS]
     return any(mark.is_file() and not mark.is_symlink() and _SIGNATURE in mark.read_bytes() for mark in marks)
 

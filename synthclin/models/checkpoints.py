@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
@@ -44,6 +44,9 @@ class Checkpoint:
         >>> with sc.Checkpoint("heart.checkpoint") as checkpoint:  # doctest: +SKIP
         ...     model = sc.ConditionalGAN(schema, effort="thorough").fit(table, checkpoint=checkpoint)
     """
+
+    of: ClassVar[str] = "training"
+    """What the state is of, for errors."""
 
     def __init__(self, folder: str | Path, every: float = 10.0) -> None:
         self.folder, self.every = path_of(folder), every
@@ -98,7 +101,7 @@ class Checkpoint:
         if other:
             raise ModelFormatError(
                 str(self.folder),
-                f"this checkpoint belongs to another training, which differs in: {', '.join(other)}",
+                f"this checkpoint belongs to another {self.of}, which differs in: {', '.join(other)}",
                 "Put back what has changed, or begin anew without the checkpoint.",
             )
         return state

@@ -14,6 +14,7 @@ from synthclin.report.pages.words import status_name
 from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
+from synthclin.tables.shard_index import SHARDS
 from synthclin.wording import number, plain, unit_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["croissant", "data_card"]
 
 _WEAKEST = {"column", "subgroup"}  # key facts on whom the table suits worst
-_FORMATS = {"csv": "text/csv", "parquet": "application/x-parquet"}
+_FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/x-parquet"}
 _TYPES = {
     "number": "sc:Float",
     "duration": "sc:Float",
@@ -196,17 +197,8 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
         "conditionsOfAccess": release.access,
         "citeAs": _citation(name, release, file),
         "isAccessibleForFree": False,
-        "distribution": [
-            {
-                "@type": "cr:FileObject",
-                "@id": "table",
-                "name": file.name,
-                "contentUrl": file.name,
-                "encodingFormat": _FORMATS.get(file.name.rpartition(".")[2], "application/octet-stream"),
-                "sha256": file.sha256,
-            }
-        ],
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": _fields(schema)}],
+        "distribution": _distribution(file),
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": _fields(schema, file)}],
         "rai:dataCollection": tr("Sampled from a model trained on rows of real patients; see the validation report.")
         + (tr(" Source: {source}", source=release.source) if release.source else ""),
         "rai:dataUseCases": [tr("May be used for: {use}", use=release.use or not_declared())]
@@ -224,7 +216,24 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
     return {key: value for key, value in document.items() if value is not None}
 
 
-def _fields(schema: Schema) -> list[dict[str, Any]]:
+def _distribution(file: TableFile) -> list[dict[str, Any]]:
+    """Return the file of the table, or the list of its shards and the set of them."""
+    own = {
+        "@type": "cr:FileObject",
+        "@id": "shards" if file.in_shards else "table",
+        "name": file.name,
+        "contentUrl": file.name,
+        "encodingFormat": _FORMATS.get(file.name.rpartition(".")[2], "application/octet-stream"),
+        "sha256": file.sha256,
+    }
+    if not file.in_shards:
+        return [own]
+    shards = f"{file.name.rpartition('/')[0]}/{SHARDS}"
+    kind = {"@type": "cr:FileSet", "@id": "table", "name": shards, "includes": shards}
+    return [own, kind | {"encodingFormat": _FORMATS["parquet"]}]
+
+
+def _fields(schema: Schema, file: TableFile) -> list[dict[str, Any]]:
     """Return the fields of the record set: one for each column of the file."""
     parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
     names = [name for name in schema.columns if name not in parts]
@@ -236,7 +245,10 @@ def _fields(schema: Schema) -> list[dict[str, Any]]:
             "description": schema.columns[name].meaning or tr("{type} column", type=schema.columns[name].type),
             **({"alternateName": label} if (label := schema.columns[name].label) else {}),
             "dataType": _TYPES.get(schema.columns[name].type, "sc:Text"),
-            "source": {"fileObject": {"@id": "table"}, "extract": {"column": name}},
+            "source": {
+                "fileSet" if file.in_shards else "fileObject": {"@id": "table"},
+                "extract": {"column": name},
+            },
         }
         for name, slug in zip(names, _slugs(names), strict=True)
     ]

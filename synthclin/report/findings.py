@@ -120,7 +120,7 @@ class Findings:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the report does not answer for lack of holdout rows or of tasks, a sentence each.
+        """What the report does not answer for lack of holdout rows or of tasks, and samples in it, a sentence each.
 
         Example:
             >>> Findings((), (), {}, {"rows": {"train": 60, "holdout": 20}}).notes
@@ -135,7 +135,25 @@ class Findings:
                 "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
             )
             no_task = tr("No prediction or analysis task is declared: the report says nothing of utility.")
-        return (*(() if holdout else (no_holdout,)), *(() if tasks else (no_task,)))
+            samples = self._samples()
+        return (*(() if holdout else (no_holdout,)), *(() if tasks else (no_task,)), *samples)
+
+    def _samples(self) -> tuple[str, ...]:
+        """Return which tables are compared in part, a sentence each."""
+        rows, of = self.provenance.get("rows", {}), self.provenance.get("source_rows")
+        scored, released = rows.get("synthetic", 0), 0 if self.table is None else self.table.rows
+        found = []
+        if of:
+            found.append(tr("The real rows are a random sample of {n} rows.", n=number(of, 0)))
+        if 0 < scored < released:
+            found.append(
+                tr(
+                    "Scores are of the first {n} of {total} synthetic rows, a random sample.",
+                    n=number(scored, 0),
+                    total=number(released, 0),
+                )
+            )
+        return tuple(found)
 
     def _result(self, verdict: Verdict) -> str:
         score = self[verdict.gate.score]

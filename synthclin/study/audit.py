@@ -23,7 +23,7 @@ from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -127,10 +127,18 @@ def audit_model(
 
 
 def release_check(
-    tables: Mapping[str, pd.DataFrame], train: pd.DataFrame, schema: Schema, on_finding: Callable[[Finding], None]
+    tables: Iterable[tuple[str, pd.DataFrame]],
+    train: pd.DataFrame,
+    schema: Schema,
+    on_finding: Callable[[Finding], None],
 ) -> dict[str, int]:
-    """Count the exact copies of a training patient's row in each table, and report tables with such rows."""
-    counts = repeated(schema, train, tables)
+    """Count the exact copies of a training patient's row in each table, and report tables with such rows.
+
+    A table may come in several parts, each with its name.
+    """
+    counts: dict[str, int] = {}
+    for name, part in tables:
+        counts[name] = counts.get(name, 0) + repeated(schema, train, {name: part})[name]
     for name, count in counts.items():
         if count:
             what = f"{count:,} rows equal, in every column, the row of one training patient"

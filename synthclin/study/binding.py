@@ -10,6 +10,7 @@ from synthclin.io.documents import read_json
 from synthclin.io.files import path_of, refuse_absent, sha256
 from synthclin.report import Report
 from synthclin.report.record.seal import Seal, open_seal
+from synthclin.tables.shard_index import INDEX, is_sharded, read_shards
 
 __all__ = ["Binding", "verify_binding"]
 
@@ -50,12 +51,12 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
     The checksum of a report detects accidental changes; against forgery, compare the SHA-256 with one from elsewhere.
 
     Arguments:
-        table: the file of the synthetic table.
+        table: the file of the synthetic table, or the folder of one in shards.
         report: its ``report.json``, ``report.html`` or ``report.md``, of either edition.
 
     Raises:
         ConfigError: the arguments are in the wrong order, the report is none, or names no file.
-        DataError: there is no such file.
+        DataError: there is no such file, or a shard was changed.
 
     Example:
         >>> verify_binding("synthetic.csv", "report.json").verdict  # doctest: +SKIP
@@ -64,8 +65,11 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
     places = path_of(table), path_of(report)
     for place in places:
         refuse_absent(place)
-    if any(map(Path.is_dir, places)):
+    sharded = is_sharded(places[0])
+    if places[1].is_dir() or (places[0].is_dir() and not sharded):
         raise ConfigError("verify", "one of two arguments is a folder", f"{_FORM} A run folder is verified alone.")
+    if sharded:
+        read_shards(places[0])
     kinds = [place.suffix.lower() in {".json", *_PAGES} for place in places]
     if kinds == [True, False]:
         raise ConfigError("verify", "the arguments are in the wrong order: the table comes first", _FORM)
@@ -82,7 +86,8 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
             "Score the file with `synthclin evaluate TABLE ... -o report.json`; in Python, add `file=` to evaluate."
         )
         raise ConfigError(str(report), "the report names no table file, so it is about no file", remedy)
-    problems = () if sha256(places[0]) == seal.table else (f"{table}: its SHA-256 is not the one in {report}",)
+    digest = sha256(places[0] / INDEX if sharded else places[0])
+    problems = () if digest == seal.table else (f"{table}: its SHA-256 is not the one in {report}",)
     return Binding(places[0].name, places[1].name, problems, seal.passed)
 
 

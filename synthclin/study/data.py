@@ -24,10 +24,11 @@ from synthclin.rules.validation import (
 from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_patients
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
-from synthclin.tables import is_database, read_table, split, spreadsheet_warnings
+from synthclin.tables import PatientSample, is_database, read_sample, read_table, split, spreadsheet_warnings
+from synthclin.tables.parquet_folder import parquet_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from synthclin.dp.parameters import DifferentialPrivacy
     from synthclin.sampling.cohorts import Cohort
@@ -37,11 +38,16 @@ if TYPE_CHECKING:
 __all__ = ["Real", "patients_in", "prepare", "read_same", "source_file", "wanted"]
 
 
+LARGE = 2**30
+"""Bytes of a file above which a warning proposes a sample."""
+
+
 class Real(NamedTuple):
     """Training and holdout rows, typed, and the number of real rows that each rule left out.
 
     With differential privacy, `private` has all training rows: the model is fitted to these, and only the rows that
-    satisfy the schema are compared. `source` is the record of the file or database for the manifest.
+    satisfy the schema are compared. `source` is the record of the file or database for the manifest, `source_rows` how
+    many rows it has where a sample of them is read.
     """
 
     train: pd.DataFrame
@@ -49,6 +55,7 @@ class Real(NamedTuple):
     excluded_rows: dict[str, int]
     private: pd.DataFrame | None = None
     source: manifest.SourceFile | None = None
+    source_rows: int | None = None
 
 
 def source_file(config: Config) -> Path | None:
@@ -61,17 +68,24 @@ def source_file(config: Config) -> Path | None:
 
 def read_same(config: Config, record: manifest.SourceFile) -> bool:
     """Return whether a run with this record read the table that the source holds now; a database is asked again."""
-    return record.is_of(source_file(config) or read_table(config.data.source, **config.data.reading))
+    return record.is_of(source_file(config) or _read(config).table)
 
 
-def _read(config: Config) -> tuple[pd.DataFrame, manifest.SourceFile]:
-    """Return the real table, not yet checked against its schema, and the record of its source."""
-    name, schema = config.data.dataset, config.table_schema
+def _read(config: Config) -> PatientSample:
+    """Return the real table, or the sample of it, not yet checked against its schema, and how many rows it has."""
+    schema, reading, file = config.table_schema, config.data.reading, source_file(config)
+    source = config.data.source if file is None else file
+    if config.data.sample is not None:
+        return read_sample(source, config.data.sample, schema, config.seed, **reading)
+    name = config.data.dataset
+    table = datasets.load(name)[0] if name else read_table(source, schema, partial=True, **reading)
+    return PatientSample(table, len(table))
+
+
+def _record(config: Config, table: pd.DataFrame) -> manifest.SourceFile:
+    """Return the record of the file of the real table, or of the rows of a database."""
     file = source_file(config)
-    table = (
-        datasets.load(name)[0] if name else read_table(config.data.source, schema, partial=True, **config.data.reading)
-    )
-    return table, manifest.SourceFile.of_rows(table) if file is None else manifest.SourceFile.of(file)
+    return manifest.SourceFile.of_rows(table) if file is None else manifest.SourceFile.of(file)
 
 
 def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding], None]) -> Real:
@@ -80,12 +94,17 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     refuse_contradiction(schema)
     if config.protect.dp is not None:
         return _prepare_private(config, config.protect.dp, clock, on_finding)
+    for finding in _too_large(config):
+        on_finding(finding)
     with clock.stage("read"):
-        cells, source = _read(config)
+        cells, source_rows = _read(config)
+        source = _record(config, cells)
         try:
             table = conform(cells, schema)
         except DataError as error:
             place = config.data.source.partition("?")[0]
+            # Rows are counted in the sample, not in the source.
+            place += "" if config.data.sample is None else f" (sample of {len(cells):,} rows)"
             raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
     with clock.stage("check"):
         _refuse_constants(table, schema)
@@ -101,7 +120,20 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         train, holdout = split(kept, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
         _check_support(cohort, train, config, on_finding)
-    return Real(train, holdout, excluded_rows, source=source)
+    sampled = source_rows > len(cells)
+    return Real(train, holdout, excluded_rows, source=source, source_rows=source_rows if sampled else None)
+
+
+def _too_large(config: Config) -> Iterator[Finding]:
+    """Yield a warning about a file that is read as a whole although it hardly fits into memory."""
+    path = source_file(config)
+    if path is None or config.data.sample is not None or not path.exists():
+        return
+    size = sum(file.stat().st_size for file in (parquet_files(path) if path.is_dir() else [path]))
+    if size > LARGE:
+        what = f"holds {size / 2**30:.1f} GiB, and is read as a whole, which takes several times as much memory"
+        remedy = "`data.sample: 200000` reads a random sample of patients in bounded memory."
+        yield Finding(config.data.source, what, remedy, severity="warning")
 
 
 def _prepare_private(
@@ -115,7 +147,8 @@ def _prepare_private(
     schema = config.table_schema
     refuse_useless(schema, guarantee)
     with clock.stage("read"):
-        table, source = _read(config)
+        table = _read(config).table
+        source = _record(config, table)
     with clock.stage("check"):
         cells = readable_cells(table, schema)
     with clock.stage("split"):

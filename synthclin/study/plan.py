@@ -111,4 +111,5 @@ def _outputs(config: Config) -> list[str]:
     cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
     reports = [name for name, _ in editions(config)]
     cards = ["datacard.md", "croissant.json"]
-    return [f"synthetic.{table}", *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]
+    released = f"synthetic.{table}" if config.sampling.shard_rows is None else "synthetic/"
+    return [released, *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

@@ -15,6 +15,7 @@ from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.models.private_training import refuse_spent
+from synthclin.models.shards import ShardCheckpoint
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
@@ -93,36 +94,38 @@ def run(
         raise ConfigError("overrides", "the configuration is loaded already", "Give them to `load`.")
     clock = manifest.Clock()
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
+    sharding = ShardCheckpoint.beside(config.folder)
     overwrite = overwrite or config.outputs.overwrite
-    for checkpoint in (training, auditing):
+    for checkpoint in (training, auditing, sharding):
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     _refuse_spent(config, resumed=resume and training.exists)
     real = prepare(config, clock, on_finding)
     with (
         _resumable(training, "training", on_finding),
         _resumable(auditing, "audit", on_finding),
+        _resumable(sharding, "sample", on_finding),
         staged_folder(config.folder, overwrite=overwrite) as folder,
     ):
         _resume_or_discard(training, resume, on_finding)
-        if auditing.exists and not resume:
-            auditing.discard()
+        for checkpoint in (auditing, sharding):
+            if checkpoint.exists and not resume:
+                checkpoint.discard()
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
         for finding in stages.model_findings(config, model):
             on_finding(finding)
         with clock.stage("sample"):
-            samples = stages.sample(config, model, real)
+            samples = stages.sample(config, model, real, folder, sharding)
         for finding in few_events_findings(samples.facts):
             on_finding(finding)
         with clock.stage("compare"):
             comparison = stages.compare(config, real, samples)
-        checked = {"synthetic": samples.released, **samples.cohorts} if config.privacy.release_check else {}
-        repeated = release_check(checked, real.train, config.table_schema, on_finding)
+        repeated = release_check(stages.checked(config, samples), real.train, config.table_schema, on_finding)
         with clock.stage("audit"):
             attacks = stages.audit(config, model, comparison, auditing, on_finding)
         with clock.stage("score"):
             file = stages.release(config, folder, samples)
-            report = stages.score(config, model, samples, comparison, attacks, file)
+            report = stages.score(config, model, samples, comparison, attacks, file, real.source_rows)
         with clock.stage("report"):
             stages.report(config, folder, report)
         with clock.stage("write"):
@@ -224,5 +227,6 @@ def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callabl
 
 def _rows(real: Real, samples: stages.Samples) -> dict[str, int]:
     """Return the rows of every table of a run."""
-    rows = {"train": len(real.train), "holdout": len(real.holdout), "synthetic": len(samples.released)}
+    rows = {"train": len(real.train), "holdout": len(real.holdout), "synthetic": samples.rows}
+    rows |= {} if real.source_rows is None else {"source": real.source_rows}
     return rows | {f"cohorts/{name}": len(table) for name, table in samples.cohorts.items()}

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from synthclin.errors import FewEventsWarning, NoisyTrainingWarning
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility.model_classification import model_classification
 from synthclin.evaluation.utility.predictions import default_tasks
 from synthclin.io.documents import dump_json
-from synthclin.io.files import write_atomic
+from synthclin.io.files import private_folder, write_atomic
 from synthclin.language import speaking
 from synthclin.models import MODELS, AutoSynthesizer, Checkpoint
 from synthclin.models.private_training import noise_remedy, noise_text
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
+from synthclin.models.shards import ShardRequest, Shards, write_shards
 from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import croissant, data_card
@@ -39,12 +42,12 @@ from synthclin.study.data import Real, patients_in, wanted
 from synthclin.study.few_events import few_events
 from synthclin.study.mechanism_audit import audit_mechanism
 from synthclin.study.plan import editions
-from synthclin.tables import write_table
+from synthclin.tables import read_table, write_table
+from synthclin.tables.parquet_folder import parquet_files
+from synthclin.tables.shard_index import first_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import pandas as pd
 
     from synthclin.evaluation import Score
     from synthclin.models import Synthesizer
@@ -53,7 +56,23 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Samples", "audit", "compare", "fit", "model_findings", "release", "report", "sample", "score", "write"]
+__all__ = [
+    "SHARDED",
+    "Samples",
+    "audit",
+    "checked",
+    "compare",
+    "fit",
+    "model_findings",
+    "release",
+    "report",
+    "sample",
+    "score",
+    "write",
+]
+
+SHARDED = "synthetic"
+"""The folder of a synthetic table in shards, inside the run folder."""
 
 UNCONSTRAINED_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
@@ -64,11 +83,12 @@ class Samples:
     """Synthetic tables of a run: released table, replicates and cohorts.
 
     Arguments:
-        released: the synthetic table that is written.
+        released: the synthetic table that is written, or the part of a table in shards that is scored.
         replicates: further synthetic tables of the same size, for the scores alone.
         cohorts: the table of each cohort, by its name.
         facts: about each cohort.
         rules: number of real rows that each rule left out, and its violation rate without constraint mask.
+        shards: the released table where it is in shards.
     """
 
     released: pd.DataFrame
@@ -76,6 +96,12 @@ class Samples:
     cohorts: dict[str, pd.DataFrame]
     facts: tuple[CohortFacts, ...]
     rules: RuleFacts
+    shards: Shards | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the released table."""
+        return len(self.released) if self.shards is None else self.shards.rows
 
 
 def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Synthesizer:
@@ -99,15 +125,25 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
         return model.fit(real.train if real.private is None else real.private, checkpoint=checkpoint, checked=True)
 
 
-def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
-    """Return the synthetic table, its replicates and the cohorts, whose identifiers follow those of the table."""
+def sample(config: Config, model: Synthesizer, real: Real, folder: Path, finished: Checkpoint) -> Samples:
+    """Return the synthetic table, its replicates and the cohorts, whose identifiers follow those of the table.
+
+    A table in shards is written into the run folder; `finished` keeps its shards until the run is complete.
+    """
     # The number of training rows is private where the model is: the declared or noisy one takes its place.
     private = model.privacy_ is not None and config.sampling.rows is None
     rows = model.privacy_.patients if private and model.privacy_ is not None else wanted(config, real.train)
-    released = model.sample(rows, random_state=config.seed)
+    shards: Shards | None = None
+    scored = rows
+    if config.sampling.shard_rows is None:
+        released = model.sample(rows, random_state=config.seed)
+    else:
+        scored = min(rows, patients_in(real.train, pd.Series(True, index=real.train.index), config.table_schema))
+        shards = _shards(config, model, rows, folder, finished)
+        released = first_rows(shards.folder, scored, config.table_schema)
     # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.
     replicates = tuple(
-        model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
+        model.sample(scored, random_state=stream_seed(config.seed, "draw", number))
         for number in range(1, config.evaluation.replicates)
     )
     cohorts, facts, taken = {}, [], rows
@@ -126,7 +162,29 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
         cohorts,
         tuple(facts),
         RuleFacts(excluded_rows=real.excluded_rows, unconstrained=unconstrained, unconstrained_rows=UNCONSTRAINED_ROWS),
+        shards,
     )
+
+
+def _shards(config: Config, model: Synthesizer, rows: int, folder: Path, finished: Checkpoint) -> Shards:
+    """Write the synthetic table in shards into the run folder."""
+    assert config.sampling.shard_rows is not None
+    request = ShardRequest(model, rows, config.sampling.shard_rows, random_state=config.seed)
+    place = folder / SHARDED
+    private_folder(place)
+    return write_shards(request, place, finished, config.evaluation.workers)
+
+
+def checked(config: Config, samples: Samples) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the tables that the release check counts copies in, by name; a table in shards comes shard by shard."""
+    if not config.privacy.release_check:
+        return
+    if samples.shards is None:
+        yield "synthetic", samples.released
+    else:
+        for path in parquet_files(samples.shards.folder):
+            yield "synthetic", read_table(path, config.table_schema)
+    yield from samples.cohorts.items()
 
 
 def model_findings(config: Config, model: Synthesizer) -> Iterator[Finding]:
@@ -203,6 +261,8 @@ def audit(
 
 def release(config: Config, folder: Path, samples: Samples) -> TableFile:
     """Write the released table and return the record of its file, which binds the report to it."""
+    if samples.shards is not None:
+        return TableFile.of(samples.shards.folder, samples.shards.rows)
     path = folder / f"synthetic.{config.outputs.table}"
     write_table(samples.released, path, config.table_schema, csv_safe=config.outputs.csv_safe)
     return TableFile.of(path, len(samples.released))
@@ -215,8 +275,12 @@ def score(
     comparison: Comparison,
     attacks: Sequence[Score],
     file: TableFile | None = None,
+    source_rows: int | None = None,
 ) -> Report:
-    """Return the report on a file: every score, and the verdicts of the gates."""
+    """Return the report on a file: every score, and the verdicts of the gates.
+
+    `source_rows` is the number of rows of the source where a sample of them is used.
+    """
     with speaking(config.evaluation.language):
         return report_on(
             comparison,
@@ -233,6 +297,7 @@ def score(
                 "seed": config.seed,
                 "model": _family(model),
                 "versions": manifest.versions(),
+                **({} if source_rows is None else {"source_rows": source_rows}),
             },
             release=config.release,
             file=file,

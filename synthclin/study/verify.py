@@ -17,9 +17,13 @@ from synthclin.rules.rules import violations
 from synthclin.schema import Schema
 from synthclin.study import manifest
 from synthclin.study.reports import REPORTS
+from synthclin.study.stages import SHARDED
 from synthclin.tables import read_table
+from synthclin.tables.shard_index import INDEX, SHARDS
 
 __all__ = ["Verification", "verify"]
+
+_LIST = f"{SHARDED}/{INDEX}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def _bound(folder: Path, files: Mapping[str, str], report: Report) -> Iterator[s
     for page in sorted([*folder.glob("report*.html"), *folder.glob("report*.md")]):
         seal = open_seal(page.read_bytes().decode("utf-8", errors="replace"))
         about[page.name] = None if seal is None else seal.table
-    released = {digest for name, digest in files.items() if name.startswith("synthetic.")}
+    released = {digest for name, digest in files.items() if name.startswith("synthetic.") or name == _LIST}
     for name, digest in about.items():
         if digest not in released:
             yield f"{name}: it is about another table than the manifest"
@@ -125,7 +129,8 @@ def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
 
 def _table_problems(folder: Path, schema: Schema) -> list[str]:
     problems = []
-    for path in sorted([*folder.glob("synthetic.*"), *folder.glob("cohorts/*")]):
+    shards = folder.glob(f"{SHARDED}/{SHARDS}")
+    for path in [*sorted([*folder.glob("synthetic.*"), *folder.glob("cohorts/*")]), *sorted(shards)]:
         name = path.relative_to(folder).as_posix()
         try:
             broken = violations(read_table(path, schema), schema)

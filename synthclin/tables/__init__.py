@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from synthclin.tables.holdout_split import split
+from synthclin.tables.patient_sample import PatientSample, read_sample
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 from synthclin.tables.table_files import notations, refuse_table, spreadsheet_warnings, write_table
 from synthclin.tables.table_sources import is_database, read_table, refuse_address
 
 __all__ = [
     "CsvSafe",
+    "PatientSample",
     "formulas",
     "is_database",
     "notations",
+    "read_sample",
     "read_table",
     "refuse_address",
     "refuse_table",

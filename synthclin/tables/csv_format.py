@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +29,20 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "from_csv_zst", "to_csv"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_CELL",
+    "MAX_RATIO",
+    "cell_texts",
+    "decoded",
+    "from_csv",
+    "header",
+    "long_cell",
+    "other_encoding",
+    "refuse_no_rows",
+    "rows_of",
+    "to_csv",
+]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
@@ -64,51 +75,11 @@ def from_csv(
         [3.1, nan]
     """
     notation = FileNotation() if notation is None else notation
-    _refuse_long_cells(content, where, notation.sign)
-    text = _decoded(content.removeprefix(codecs.BOM_UTF8), where, notation.encoding)
-    names, body, first_line = _header(text, where, notation.sign)
-    columns = _columns(names, body, first_line, where, notation.sign)
-    declared = {} if schema is None else schema.columns
-    names = [_declared_spelling(name, declared) for name in names]
-    columns = dict(zip(names, columns.values(), strict=True))
-    series = {name: _series(column, declared.get(name), notation) for name, column in columns.items()}
-    if not len(next(iter(series.values()))):
-        raise DataError(where, "has a line of column names and no rows", "Give a table with at least two rows.")
-    return pd.DataFrame(series, columns=names)
-
-
-def from_csv_gz(
-    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
-) -> pd.DataFrame:
-    """Read CSV text compressed by gzip; see `from_csv`."""
-    most = MAX_BYTES + MAX_RATIO * len(content)
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            plain = file.read(most + 1)
-    except (OSError, EOFError, zlib.error):
-        raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
-    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
-
-
-def from_csv_zst(
-    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
-) -> pd.DataFrame:
-    """Read CSV text compressed by Zstandard; see `from_csv`."""
-    most = MAX_BYTES + MAX_RATIO * len(content)
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as file:
-            plain = file.read(most + 1)
-    except (OSError, pa.ArrowException):
-        raise DataError(where, "is not a whole Zstandard file", "Copy it or compress it again.") from None
-    return from_csv(_not_bomb(plain, most, where), where, schema, notation)
-
-
-def _not_bomb(plain: bytes, most: int, where: str) -> bytes:
-    """Return unpacked bytes, at most `most`."""
-    if len(plain) > most:
-        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
-        raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-    return plain
+    text = decoded(content.removeprefix(codecs.BOM_UTF8), where, notation)
+    names, body, first_line = header(text, where, notation.sign)
+    table = rows_of(names, body, first_line, where, schema, notation)
+    refuse_no_rows(len(table), where)
+    return table
 
 
 def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
@@ -129,18 +100,48 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
     return written.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _refuse_long_cells(content: bytes, where: str, separator: str) -> None:
+def rows_of(
+    names: list[str], body: str, first_line: int, where: str, schema: Schema | None, notation: FileNotation
+) -> pd.DataFrame:
+    """Return the rows of whole lines of CSV text, none for an empty text.
+
+    Arguments:
+        names: of the columns, from the header.
+        body: the lines.
+        first_line: the number of the first of them in the file, for errors.
+        where: the file's name, for errors.
+        schema: as for `from_csv`.
+        notation: of the file.
+
+    Raises:
+        DataError: naming the line.
+    """
+    columns = _columns(names, body, first_line, where, notation.sign)
+    declared = {} if schema is None else schema.columns
+    names = [_declared_spelling(name, declared) for name in names]
+    cells = zip(names, columns.values(), strict=True)
+    return pd.DataFrame({name: _series(column, declared.get(name), notation) for name, column in cells}, columns=names)
+
+
+def refuse_no_rows(rows: int, where: str) -> None:
+    """Raise DataError for a file without rows."""
+    if not rows:
+        raise DataError(where, "has a line of column names and no rows", "Give a table with at least two rows.")
+
+
+def _refuse_long_cells(content: bytes, where: str, separator: str, first_line: int) -> None:
     """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each length."""
     # A character has at most four bytes.
     start, most = 0, 4 * MAX_CELL
     while start + most < len(content):
         end = max(content.rfind(mark, start, start + most) for mark in (separator.encode(), b"\n", b"\r"))
         if end < 0:
-            raise _long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + 1}")
+            raise long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + first_line}")
         start = end + 1
 
 
-def _long_cell(place: str) -> DataError:
+def long_cell(place: str) -> DataError:
+    """Return the error for a cell that is longer than a cell may be."""
     what = f"a cell holds more than {MAX_CELL:,} characters"
     return DataError(place, what, "Shorten it, leave the column out, or check the separators and line ends.")
 
@@ -148,37 +149,52 @@ def _long_cell(place: str) -> DataError:
 def _refused(error: csv.Error, place: str) -> DataError:
     """Return the error for a record that the csv module cannot read."""
     if "field limit" in str(error):
-        return _long_cell(place)
+        return long_cell(place)
     what = "holds a quote that is not closed, or not followed by a comma"
     return DataError(place, what, 'Close it, or double it ("") inside a cell.')
 
 
-def _decoded(content: bytes, where: str, encoding: str | None) -> str:
-    """Return the text of a file, UTF-8 unless another encoding is declared."""
-    if not content.strip():
+def decoded(content: bytes, where: str, notation: FileNotation, first_line: int = 1) -> str:
+    """Return the text of a file, or of a part of it from a line on: UTF-8 unless another encoding is declared.
+
+    Raises:
+        DataError: it is empty, of another encoding, or has an overlong cell.
+    """
+    _refuse_long_cells(content, where, notation.sign, first_line)
+    if not content.strip() and first_line == 1:
         raise DataError(where, "is empty", "Give a table with column names and at least two rows.")
-    if encoding is not None:
+    if notation.encoding is not None:
         try:
-            return content.decode(encoding).removeprefix("\ufeff")
+            return content.decode(notation.encoding).removeprefix("\ufeff")
         except (UnicodeError, ValueError):
-            raise DataError(where, f"is not written in {encoding}", "Declare another `encoding`.") from None
+            raise other_encoding(where, notation.encoding) from None
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DataError(where, "is UTF-16 text", "Declare `encoding: utf-16`, or save it as UTF-8.")
     if (zero := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, zero) + 1
+        line = content.count(b"\n", 0, zero) + first_line
         raise DataError(
             f"{where}: line {line}", "holds a zero byte, so the file is no CSV text", "Save it as UTF-8 CSV."
         )
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        line, place = content.count(b"\n", 0, error.start) + 1, error.start - content.rfind(b"\n", 0, error.start)
+        line = content.count(b"\n", 0, error.start) + first_line
+        place = error.start - content.rfind(b"\n", 0, error.start)
         remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
         raise DataError(f"{where}: line {line}", f"byte {place} of the line is not UTF-8", remedy) from None
 
 
-def _header(text: str, where: str, separator: str) -> tuple[list[str], str, int]:
-    """Return the column names, the text after them, and the number of its first line."""
+def other_encoding(where: str, encoding: str) -> DataError:
+    """Return the error for a file that is not written in the declared encoding."""
+    return DataError(where, f"is not written in {encoding}", "Declare another `encoding`.")
+
+
+def header(text: str, where: str, separator: str) -> tuple[list[str], str, int]:
+    """Return the column names, the text after them, and the number of its first line.
+
+    Raises:
+        DataError: the first line does not name the columns, each by a name of its own.
+    """
     stream = io.StringIO(text, newline="")
     records = csv.reader(stream, strict=True, delimiter=separator)
     try:

@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import pandas as pd
 import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError, SynthclinError
-from synthclin.tables.arrow_columns import from_arrow, refuse_repeated, refuse_wide
-from synthclin.tables.database_queries import CAST, gathered
+from synthclin.tables.arrow_columns import refuse_repeated, refuse_wide
+from synthclin.tables.database_queries import CAST
 from synthclin.tables.select_statement import one_select
 
 if TYPE_CHECKING:
     from synthclin.tables.database_queries import Request
     from synthclin.tables.file_notation import FileNotation
 
-__all__ = ["ENVIRONMENT", "connected", "from_database"]
+__all__ = ["ENVIRONMENT", "connected", "database_batches"]
 
 ENVIRONMENT = "env:"
 """The beginning of a source whose address is in an environment variable."""
@@ -65,8 +64,8 @@ _BY_WORDS = {  # of SQLite, which has no codes
 }
 
 
-def from_database(request: Request, notation: FileNotation) -> pd.DataFrame:
-    """Return the rows of one SELECT, or of one table; see `synthclin.tables.read_table`.
+def database_batches(request: Request, notation: FileNotation) -> Generator[pa.Table]:
+    """Yield the rows of one SELECT, or of one table, in batches; see `synthclin.tables.read_table`.
 
     The transaction is read-only where the database has such ones (PostgreSQL, SQLite), and never committed. The rows
     come in batches from a cursor of the server. Nothing of the address is in a message, and nothing of the messages of
@@ -79,7 +78,7 @@ def from_database(request: Request, notation: FileNotation) -> pd.DataFrame:
     Raises:
         ConfigError: SQLAlchemy or the driver is not installed, the variable is not set or holds no address, or the
             query is not one SELECT or cannot be run.
-        DataError: the database cannot be reached, or the result is no table.
+        DataError: the database cannot be reached, or a column holds cells of several types.
     """
     place = request.place
     if notation.declared:
@@ -97,12 +96,11 @@ def from_database(request: Request, notation: FileNotation) -> pd.DataFrame:
         with connection:
             try:
                 with closing(_batches(connection, sql, place)) as batches:
-                    arrow = gathered(batches, place)
+                    yield from batches
             except SynthclinError:
                 raise
             except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells
                 raise _refused(error, engine, place, library) from None
-    return from_arrow(arrow, place, CAST)
 
 
 @contextmanager

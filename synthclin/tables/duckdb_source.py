@@ -8,24 +8,21 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.io.files import inside, path_of, refuse_absent, refuse_special
-from synthclin.tables.arrow_columns import from_arrow
-from synthclin.tables.database_queries import CAST, gathered
 from synthclin.tables.parquet_folder import parquet_files
 from synthclin.tables.table_files import read_file, stem_of, suited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from synthclin.tables.database_queries import Request
     from synthclin.tables.file_notation import FileNotation
 
-__all__ = ["DUCKDB", "duckdb_path", "from_duckdb"]
+__all__ = ["DUCKDB", "duckdb_batches", "duckdb_path"]
 
 DUCKDB = "duckdb:"
 """The beginning of a source that DuckDB reads."""
@@ -72,8 +69,8 @@ def duckdb_path(place: str) -> str:
     return rest[3:]
 
 
-def from_duckdb(request: Request, notation: FileNotation) -> pd.DataFrame:
-    """Return the rows of one SELECT; see `synthclin.tables.read_table`.
+def duckdb_batches(request: Request, notation: FileNotation) -> Generator[pa.Table]:
+    """Yield the rows of one SELECT in batches; see `synthclin.tables.read_table`.
 
     A database file is opened read-only. In a folder the files are the tables: ``FROM person`` reads ``person.csv``, or
     the file ``person`` of any other format; ``FROM 'person.csv'`` names the file itself. Nothing else is read or
@@ -85,7 +82,7 @@ def from_duckdb(request: Request, notation: FileNotation) -> pd.DataFrame:
 
     Raises:
         ConfigError: duckdb is not installed, or the query is not one SELECT, or cannot be run.
-        DataError: the file is absent or damaged, or the result is no table.
+        DataError: the file is absent or damaged.
     """
     place = request.place
     library = _library(place)
@@ -95,11 +92,10 @@ def from_duckdb(request: Request, notation: FileNotation) -> pd.DataFrame:
     with _connected(library, path, request, notation) as (connection, sql):
         tables = _tables(connection, path)
         try:
-            reader = connection.sql(sql).to_arrow_reader(_ROWS)
-            arrow = gathered(reader, place)
+            for batch in connection.sql(sql).to_arrow_reader(_ROWS):
+                yield pa.table(batch)
         except (library.Error, pa.ArrowException, OSError) as error:
             raise _refused(error, place, tables) from None
-    return from_arrow(arrow, place, CAST)
 
 
 def _library(place: str) -> Any:  # noqa: ANN401 (duckdb is optional, and so are its types)

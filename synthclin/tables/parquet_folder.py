@@ -13,7 +13,7 @@ from synthclin.io.files import refuse_special
 from synthclin.tables.arrow_columns import from_arrow
 from synthclin.tables.parquet_format import arrow_of
 
-__all__ = ["from_parquet_folder", "parquet_files"]
+__all__ = ["from_parquet_folder", "keys_of_files", "parquet_files", "refuse_other_columns", "with_keys"]
 
 MOST_FILES = 10_000
 
@@ -46,6 +46,24 @@ def from_parquet_folder(folder: Path) -> pd.DataFrame:
         >>> from_parquet_folder(folder).to_dict("list")
         {'age': [70, 71], 'year': [2020, 2021]}
     """
+    where, keys = str(folder), keys_of_files(folder)
+    files = {file: arrow_of(_bytes(file), str(file)) for file in keys}
+    for file, part in files.items():
+        refuse_other_columns(part, next(iter(files.values())), file, next(iter(keys)))
+    parts = [with_keys(part, keys[file], str(file)) for file, part in files.items()]
+    try:
+        whole = pa.concat_tables(parts, promote_options="permissive")
+    except pa.ArrowException:
+        raise DataError(where, "a column is of several types in its files", "Write it with one type.") from None
+    return from_arrow(whole, where)
+
+
+def keys_of_files(folder: Path) -> dict[Path, dict[str, object]]:
+    """Return the Parquet files below a folder, sorted, each with the columns that its folders add.
+
+    Raises:
+        DataError: there is none, there are too many, or the names of folders disagree.
+    """
     where = str(folder)
     files = parquet_files(folder)
     if not files:
@@ -55,20 +73,14 @@ def from_parquet_folder(folder: Path) -> pd.DataFrame:
     for file in files:
         refuse_special(file)
     keys = _partition_keys(files, folder)
-    parts: list[pa.Table] = []
-    columns: set[str] = set()
-    for file in files:
-        part = arrow_of(_bytes(file), str(file))
-        columns = columns or set(part.column_names)
-        if set(part.column_names) != columns:
-            what = f"has other columns than {files[0].relative_to(folder).as_posix()}"
-            raise DataError(str(file), what, "Write all files of the table with the same columns.")
-        parts.append(_with_keys(part, keys[file], str(file)))
-    try:
-        whole = pa.concat_tables(parts, promote_options="permissive")
-    except pa.ArrowException:
-        raise DataError(where, "a column is of several types in its files", "Write it with one type.") from None
-    return from_arrow(whole, where)
+    return {file: keys[file] for file in files}
+
+
+def refuse_other_columns(part: pa.Table, first: pa.Table, file: Path, first_file: Path) -> None:
+    """Raise DataError where a file has other columns than the first one."""
+    if set(part.column_names) != set(first.column_names):
+        what = f"has other columns than {first_file.name}"
+        raise DataError(str(file), what, "Write all files of the table with the same columns.")
 
 
 def _bytes(file: Path) -> bytes:
@@ -91,7 +103,7 @@ def _partition_keys(files: list[Path], folder: Path) -> dict[Path, dict[str, obj
         raise DataError(str(folder), what, "Write the table again.") from None
 
 
-def _with_keys(part: pa.Table, keys: dict[str, object], where: str) -> pa.Table:
+def with_keys(part: pa.Table, keys: dict[str, object], where: str) -> pa.Table:
     """Return a table with a column for each key of its folders."""
     for name, value in keys.items():
         if name in part.column_names:

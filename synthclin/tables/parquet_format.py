@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +19,17 @@ from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_RATIO, cell_text
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
-__all__ = ["arrow_of", "from_parquet", "to_parquet", "written_columns"]
+__all__ = ["arrow_batches", "arrow_of", "from_parquet", "to_parquet", "written_columns"]
+
+BATCH_ROWS = 65_536
 
 
 def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:  # noqa: ARG001 (a reader like the others)
@@ -50,18 +56,47 @@ def arrow_of(content: bytes, where: str) -> pa.Table:
     Raises:
         DataError: the file is damaged, far too wide, or unpacks to far more than its size.
     """
-    most = MAX_BYTES + MAX_RATIO * len(content)
-    try:
-        kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
-        refuse_wide(len(kinds), where)
-        # A repeated text is read once, so that the full size is known before it is expanded.
-        texts = [field.name for field in kinds if is_text(field.type)]
-        file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
-        _refuse_bomb(_unpacked(file.metadata), most, where)
+    with _refused(where):
+        file, most = _opened(pa.BufferReader(content), len(content), where)
         arrow = file.read()
         _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
+    return _without_index(arrow)
+
+
+def arrow_batches(path: Path) -> Iterator[tuple[pa.Table, float]]:
+    """Yield the rows of a Parquet file in batches, and the share of them that is read so far; see `arrow_of`."""
+    where, expanded, rows = str(path), 0, 0
+    with _refused(where), pa.OSFile(where) as source:
+        file, most = _opened(source, source.size(), where)
+        for batch in file.iter_batches(BATCH_ROWS):
+            arrow = pa.table(batch)
+            rows, expanded = rows + arrow.num_rows, expanded + sum(map(_expanded, arrow.columns))
+            _refuse_bomb(expanded, most, where)
+            yield _without_index(arrow), rows / file.metadata.num_rows
+
+
+def _opened(source: pa.NativeFile, size: int, where: str) -> tuple[pq.ParquetFile, int]:
+    """Return a Parquet file whose texts are read once for all equal ones, and the most bytes that it may unpack to."""
+    most = MAX_BYTES + MAX_RATIO * size
+    kinds = pq.ParquetFile(source).schema_arrow
+    refuse_wide(len(kinds), where)
+    # A repeated text is read once, so that the full size is known before it is expanded.
+    texts = [field.name for field in kinds if is_text(field.type)]
+    file = pq.ParquetFile(source, read_dictionary=texts)
+    _refuse_bomb(_unpacked(file.metadata), most, where)
+    return file, most
+
+
+@contextmanager
+def _refused(where: str) -> Iterator[None]:
+    """Raise DataError for a file that Arrow cannot read."""
+    try:
+        yield
     except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
+
+
+def _without_index(arrow: pa.Table) -> pa.Table:
     return arrow.select([i for i, name in enumerate(arrow.column_names) if not name.startswith("__index_level_")])
 
 

@@ -14,11 +14,12 @@ from synthclin.io.files import path_of, refuse_absent, refuse_special, write_ato
 from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
+from synthclin.tables.csv_format import from_csv, to_csv
 from synthclin.tables.database_output import to_database
 from synthclin.tables.database_source import ENVIRONMENT
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.packed_csv import PACKED, from_packed_csv
 from synthclin.tables.parquet_folder import from_parquet_folder
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
@@ -28,15 +29,24 @@ from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["notations", "read_file", "refuse_table", "spreadsheet_warnings", "stem_of", "suited", "write_table"]
+__all__ = [
+    "notations",
+    "read_file",
+    "refuse_notation",
+    "refuse_table",
+    "spreadsheet_warnings",
+    "stem_of",
+    "suffix_of",
+    "suited",
+    "write_table",
+]
 
 Reader = Callable[..., pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
-    ".csv.gz": from_csv_gz,
-    ".csv.zst": from_csv_zst,
+    **{suffix: partial(from_packed_csv, suffix=suffix) for suffix in PACKED},
     ".parquet": from_parquet,
     ".xlsx": from_excel,
     ".xlsm": from_excel,
@@ -65,9 +75,9 @@ def read_file(path: str | Path, schema: Schema | None = None, notation: FileNota
     """
     path, notation = path_of(path), FileNotation() if notation is None else notation
     if path.is_dir():
-        _refuse_notation(notation, ".parquet", str(path))
+        refuse_notation(notation, ".parquet", str(path))
         return from_parquet_folder(path)
-    suffix = _suffix(path, tuple(READERS))
+    suffix = suffix_of(path)
     refuse_absent(path)
     refuse_special(path)
     try:
@@ -76,7 +86,7 @@ def read_file(path: str | Path, schema: Schema | None = None, notation: FileNota
         raise DataError(
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
-    _refuse_notation(notation, suffix, str(path))
+    refuse_notation(notation, suffix, str(path))
     return READERS[suffix](content, str(path), schema, **({"notation": notation} if suffix in _NOTATED else {}))
 
 
@@ -87,7 +97,7 @@ def suited(notation: FileNotation, path: Path) -> FileNotation:
         >>> suited(FileNotation(separator=";", sheet="visits"), Path("ward.csv")).declared
         ['separator']
     """
-    known = () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ())
+    known = () if path.is_dir() else _NOTATED.get(suffix_of(path), ())
     return FileNotation(**{key: getattr(notation, key) for key in notation.declared if key in known})
 
 
@@ -139,7 +149,7 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
         to_database(table, str(path), schema)
         return
     path = path_of(path)
-    suffix = _suffix(path, tuple(WRITERS))
+    suffix = suffix_of(path, tuple(WRITERS))
     content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
     write_atomic(path, content)
 
@@ -175,7 +185,7 @@ def notations(given: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, dic
         >>> notations({"separator": ";"}, [Path("train.csv"), Path("synthetic.parquet")])
         {PosixPath('train.csv'): {'separator': ';'}, PosixPath('synthetic.parquet'): {}}
     """
-    kinds = {path: () if path.is_dir() else _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
+    kinds = {path: () if path.is_dir() else _NOTATED.get(suffix_of(path), ()) for path in paths}
     useless = [key for key in given if not any(key in keys for keys in kinds.values())]
     return {path: {key: given[key] for key in given if key in (*keys, *useless)} for path, keys in kinds.items()}
 
@@ -194,15 +204,15 @@ def refuse_table(path: str | Path, kind: str) -> None:
         raise ConfigError(str(path), f"this is a table, not a {kind}", remedy)
 
 
-def _refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:
+def refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:
     """Refuse a notation that files of this kind do not have."""
     for key in notation.declared:
         if key not in _NOTATED.get(suffix, ()):
             raise ConfigError(f"{where}: {key}", f"files ending in '{suffix}' have no such notation", "Remove it.")
 
 
-def _suffix(path: Path, known: tuple[str, ...]) -> str:
-    """Return which of the `known` suffixes the file has."""
+def suffix_of(path: Path, known: tuple[str, ...] = tuple(READERS)) -> str:
+    """Return which of the `known` suffixes the file has, by default of those that are read; DataError for none."""
     for suffix in known:
         if path.name.lower().endswith(suffix):
             return suffix

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.io.documents import validate
 from synthclin.io.files import path_of
 from synthclin.rules.validation import conform
 from synthclin.schema.arguments import require_schema
-from synthclin.tables.database_queries import Request
-from synthclin.tables.database_source import ENVIRONMENT, from_database
-from synthclin.tables.duckdb_source import DUCKDB, from_duckdb
+from synthclin.tables.arrow_columns import from_arrow
+from synthclin.tables.database_queries import CAST, Request, gathered
+from synthclin.tables.database_source import ENVIRONMENT, database_batches
+from synthclin.tables.duckdb_source import DUCKDB, duckdb_batches
 from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.table_batches import file_batches
 from synthclin.tables.table_files import read_file
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["DATABASES", "is_database", "read_table", "refuse_address"]
+__all__ = ["DATABASES", "is_database", "read_table", "refuse_address", "table_batches"]
 
-DatabaseReader = Callable[[Request, FileNotation], pd.DataFrame]
+DatabaseReader = Callable[[Request, FileNotation], Generator[pa.Table]]
 
-DATABASES: dict[str, DatabaseReader] = {DUCKDB: from_duckdb, ENVIRONMENT: from_database}
-"""The readers of databases, by the beginning of a source."""
+DATABASES: dict[str, DatabaseReader] = {DUCKDB: duckdb_batches, ENVIRONMENT: database_batches}
+"""The readers of databases, which yield batches of rows, by the beginning of a source."""
 
 
 def read_table(
@@ -92,14 +96,12 @@ def read_table(
     notation = validate(FileNotation, {**given, "sheet": sheet}, "read_table")
     if schema is not None:
         require_schema(schema)
-    read = _reader(source)
+    read = _reader(source, query, table)
     if read is not None:
         request = Request.of(str(source), query, table)
-        place, rows = request.place, _sorted(read(request, notation))
-    elif query is not None or table is not None:
-        key = "table" if query is None else "query"
-        remedy = f"Remove it, or query the files of a folder: `duckdb:///{path_of(source).parent.as_posix()}`."
-        raise ConfigError(f"{source}: {key}", "a file is read as a whole", remedy)
+        place = request.place
+        with closing(read(request, notation)) as batches:
+            rows = _sorted(from_arrow(gathered(batches, place), place, CAST))
     else:
         place, rows = str(path_of(source)), read_file(source, schema, notation)
     if schema is None or partial:
@@ -109,6 +111,34 @@ def read_table(
     except DataError as error:
         # The place distinguishes several tables.
         raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
+
+
+def table_batches(
+    source: str | Path,
+    schema: Schema | None = None,
+    *,
+    query: str | None = None,
+    table: str | None = None,
+    **notation: object,
+) -> Generator[tuple[pd.DataFrame, float | None]]:
+    """Yield the rows of a table in batches, unchecked, and the share of a file that is read so far; None of a database.
+
+    Rows of a database come in its own order. The arguments are those of `read_table`; so are the errors.
+    """
+    known = validate(FileNotation, notation, "read_table")
+    read = _reader(source, query, table)
+    if read is None:
+        yield from file_batches(source, schema, known)
+        return
+    request = Request.of(str(source), query, table)
+    empty = True
+    with closing(read(request, known)) as batches:
+        for batch in batches:
+            if batch.num_rows:
+                empty = False
+                yield from_arrow(batch, request.place, CAST), None
+    if empty:
+        raise DataError(request.place, "holds no rows", "Give a table with at least two rows.")
 
 
 def is_database(source: str | Path) -> bool:
@@ -133,10 +163,16 @@ def refuse_address(source: str | Path, where: str) -> None:
         raise ConfigError(where, what, "Put it into an environment variable, and write `env:DATABASE_URL` here.")
 
 
-def _reader(source: str | Path) -> DatabaseReader | None:
-    """Return the reader of a database; None for a file."""
+def _reader(source: str | Path, query: str | None, table: str | None) -> DatabaseReader | None:
+    """Return the reader of a database; None for a file, which has neither query nor table."""
     refuse_address(source, "read_table")
-    return next((read for start, read in DATABASES.items() if str(source).startswith(start)), None)
+    if is_database(source):
+        return next(read for start, read in DATABASES.items() if str(source).startswith(start))
+    if query is not None or table is not None:
+        key = "table" if query is None else "query"
+        remedy = f"Remove it, or query the files of a folder: `duckdb:///{path_of(source).parent.as_posix()}`."
+        raise ConfigError(f"{source}: {key}", "a file is read as a whole", remedy)
+    return None
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

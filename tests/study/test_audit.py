@@ -183,7 +183,7 @@ def test_a_release_check_counts_and_removes_nothing(sides):
     train, holdout = sides
     findings: list[Finding] = []
     tables = {"synthetic": train.head(7), "holdout_values": holdout}
-    assert release_check(tables, train, SCHEMA, findings.append) == {"synthetic": 7, "holdout_values": 0}
+    assert release_check(tables.items(), train, SCHEMA, findings.append) == {"synthetic": 7, "holdout_values": 0}
     assert [(finding.where, finding.count) for finding in findings] == [("table 'synthetic'", 7)]
     assert len(tables["synthetic"]) == 7
-    assert release_check({}, train, SCHEMA, findings.append) == {}
+    assert release_check([], train, SCHEMA, findings.append) == {}

@@ -176,7 +176,7 @@ class TestCells:
         (place / "thesis.tex").write_text("mine")
         with quiet():
             (failed,) = sweep("sweep.yaml").failed
-        assert failed.failure.what == "holds files that are not a run or model of synthclin"
+        assert failed.failure.what == "holds files that are no output of synthclin"
         assert (place / "thesis.tex").read_text() == "mine"
 
 

@@ -54,7 +54,7 @@ def test_folders_that_are_no_table(folder, tmp_path):
         sc.read_table(folder, separator=";")
     site = folder / "year=2021" / "site=Nord"
     pd.DataFrame({"id": [4], "y": [2.5]}).to_parquet(site / "z.parquet")
-    with pytest.raises(DataError, match=r"z.parquet: has other columns than year=2020"):
+    with pytest.raises(DataError, match=r"z.parquet: has other columns than .+-0.parquet"):
         sc.read_table(folder)
     pd.DataFrame({"id": ["CANARY"], "x": [2.5]}).to_parquet(site / "z.parquet")
     with pytest.raises(DataError, match="a column is of several types in its files") as caught:

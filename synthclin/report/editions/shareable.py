@@ -91,13 +91,15 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "random_state",
         "versions",
         "rows",
+        "source_rows",
         "columns",
         "schema_sha256",
         "dp",
         "replicates",
     )
     known = {key: facts[key] for key in shared if key in facts}
-    return known | ({"rows": _rows(facts["rows"])} if "rows" in facts else {})
+    known |= {"rows": _rows(facts["rows"])} if "rows" in facts else {}
+    return known | ({"source_rows": shared_total(facts["source_rows"])} if facts.get("source_rows") else {})
 
 
 def _rows(rows: Mapping[str, int]) -> dict[str, int]:

@@ -125,6 +125,8 @@ class Provenance(BaseModel):
     """Seed of the run that made the table."""
     random_state: StrictInt | None = None
     """Seed of the evaluation."""
+    source_rows: Count | None = None
+    """Number of rows of the source, where the real rows are a random sample of them."""
     versions: dict[StrictStr, StrictStr] = Field(default_factory=dict)
     """Versions of Python and of packages."""
     rows: dict[Literal["train", "holdout", "synthetic"], Count] = Field(default_factory=dict)

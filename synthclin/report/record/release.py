@@ -12,6 +12,7 @@ from synthclin.io.files import path_of, sha256
 from synthclin.io.source_date import source_date
 from synthclin.language import tr
 from synthclin.report.record.section_data import Count
+from synthclin.tables.shard_index import INDEX, is_sharded, read_shards
 
 __all__ = ["UNDECLARED", "Release", "TableFile", "item_names"]
 
@@ -114,7 +115,10 @@ def item_names() -> dict[str, str]:
 
 
 class TableFile(BaseModel):
-    """The file of the synthetic table that a report is about: the report holds for these bytes alone."""
+    """The file of the synthetic table that a report is about: the report holds for these bytes alone.
+
+    Of a table in shards it is the list of its files, which has the SHA-256 of each.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
@@ -125,13 +129,23 @@ class TableFile(BaseModel):
     rows: Count
     """Number of synthetic rows in it."""
 
+    @property
+    def in_shards(self) -> bool:
+        """Whether it is the list of a table in shards."""
+        return self.name.endswith(f"/{INDEX}")
+
     @classmethod
     def of(cls, path: str | Path, rows: int) -> TableFile:
         """Return the record of a file that exists.
 
         Arguments:
-            path: of the file.
-            rows: how many rows it holds.
+            path: of the file, or of the folder of a table in shards.
+            rows: how many rows it holds; the list of a table in shards says so itself.
+
+        Raises:
+            DataError: a shard is absent or was changed.
         """
         place = path_of(path)
+        if is_sharded(place):
+            return cls(name=f"{place.name}/{INDEX}", sha256=sha256(place / INDEX), rows=read_shards(place).rows)
         return cls(name=place.name, sha256=sha256(place), rows=rows)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from synthclin.dp.parameters import DifferentialPrivacy
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.io.files import path_of
 from synthclin.language import Language
+from synthclin.models.shards import SHARD_ROWS
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.report.record.release import UNDECLARED, Release
 from synthclin.sampling.cohorts import Cohort
@@ -64,7 +65,8 @@ class Data(ConfigBlock, FileNotation):
     `source` is a table file, relative to the folder of the study, ``dataset:`` and the name of a table that ships
     with the package, or a database, of which `query` (SQL, or the name of a file of it) or `table` is read. `holdout`
     is the share of holdout rows. `entity` is short for ``role: entity`` of that column in the schema: its values
-    identify patients, whose rows are all in the same part of the split and who are counted once.
+    identify patients, whose rows are all in the same part of the split and who are counted once. `sample` is how many
+    patients are read, at random, of a table that is too large for memory: see `synthclin.tables.read_sample`.
     The other keys are those of `synthclin.tables.file_notation.FileNotation`.
     """
 
@@ -73,6 +75,7 @@ class Data(ConfigBlock, FileNotation):
     table: Annotated[str, Field(min_length=1)] | None = None
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     entity: str | None = None
+    sample: Annotated[int, Field(ge=2)] | None = None
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -114,13 +117,23 @@ class Model(ConfigBlock):
 class Sampling(ConfigBlock):
     """Number of rows of the synthetic table (that of the training rows, if None), and the cohorts to sample.
 
+    With `shard_rows` the table is a folder of Parquet files of so many rows each (or patients with visits), sampled in
+    bounded memory and resumed file by file; its first rows are scored, as many as there are training rows.
     A cohort whose condition fewer than `least_patients` training patients satisfy is refused before training, because
     the model would extrapolate. 0 samples every cohort all the same, with a warning for fewer than 11 patients.
     """
 
-    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
+    rows: Annotated[int, Field(ge=1)] | None = None
+    shard_rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
     cohorts: Annotated[tuple[Cohort, ...], Field(strict=False)] = ()
     least_patients: Annotated[int, Field(ge=0)] = MIN_PATIENTS
+
+    @model_validator(mode="after")
+    def _rows_fit_into_memory(self) -> Self:
+        if self.rows is not None and self.rows > MOST_ROWS and self.shard_rows is None:
+            remedy = f"Set `shard_rows: {SHARD_ROWS}` too."
+            raise ValueError(f"rows: more than {MOST_ROWS:,} are not held in memory. {remedy}")
+        return self
 
 
 class EvaluationBlock(ConfigBlock):

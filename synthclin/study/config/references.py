@@ -37,6 +37,7 @@ def check_references(config: Config, where: str) -> None:
     schema = config.table_schema
     check_judging(config, where)
     _check_guarantee(config, f"{where}: protect.dp")
+    _check_shards(config, f"{where}: sampling.shard_rows")
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"
@@ -57,6 +58,20 @@ def _check_guarantee(config: Config, at: str) -> None:
         what = f"the family {family!r} has no training with differential privacy"
         raise ConfigError(at, what, "Choose `model: {type: gan}`, or remove `dp`.")
     refuse_longer_training(parameters.get("effort", ""), warmup=parameters.get("warmup", True), where=at)
+    if config.data.sample is not None:
+        what = "which patients a sample of the source has depends on the others, which no guarantee covers"
+        raise ConfigError(at.replace("protect.dp", "data.sample"), what, "Name a table of the patients of the study.")
+
+
+def _check_shards(config: Config, at: str) -> None:
+    """Refuse a table in shards of another format, or of a model that is never written."""
+    if config.sampling.shard_rows is None:
+        return
+    if config.outputs.table != "parquet":
+        raise ConfigError(at, "shards are Parquet files", "Set `outputs.table: parquet`, or remove `shard_rows`.")
+    if MODELS[config.model.type].keeps_rows:
+        what = f"the family {config.model.type!r} samples training rows, so its table is no release"
+        raise ConfigError(at, what, "Remove `shard_rows`, or choose `gan`.")
 
 
 def check_judging(config: Config | Judging, where: str) -> None:

@@ -1,0 +1,160 @@
+"""A random sample of patients of a table that is too large for memory, in one pass over its rows."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.progress import track
+from synthclin.schema.arguments import require_schema
+from synthclin.seeds import numpy_generator, stream_seed
+from synthclin.tables.table_sources import is_database, table_batches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.schema import Schema
+
+__all__ = ["PatientSample", "read_sample"]
+
+
+class PatientSample(NamedTuple):
+    """Rows of a random sample of patients.
+
+    Arguments:
+        table: all rows of the patients of the sample, in the order of the source, not checked against a schema.
+        rows: number of rows of the source.
+    """
+
+    table: pd.DataFrame
+    rows: int
+
+
+def read_sample(
+    source: str | Path,
+    patients: int,
+    schema: Schema,
+    random_state: int = 0,
+    **reading: Any,  # noqa: ANN401 - as for `read_table`
+) -> PatientSample:
+    r"""Read all rows of a simple random sample of patients, in one pass and in bounded memory.
+
+    Each patient has a random key, which is a keyed hash of the identifier, and the `patients` smallest keys are the
+    sample (bottom-k sampling: Cohen and Kaplan 2007, doi:10.1145/1281100.1281133). Without a column of role ``entity``
+    each row is a patient, whose key is random. All rows are read, so that a damaged line anywhere is an error; the
+    cells of the sample alone are to be checked against the schema. Memory is that of about twice the sample and of one
+    batch; Excel, SAS, SPSS and Stata files are held as a whole.
+
+    Arguments:
+        source: as for `synthclin.read_table`.
+        patients: how many patients, at least 2; all where the table has fewer.
+        schema: what the columns mean.
+        random_state: the same number gives the same patients, whatever the order of the rows where they have
+            identifiers.
+        reading: notation, query or table, as for `synthclin.read_table`.
+
+    Raises:
+        ConfigError: `patients` is no such number, or the source is a database, whose rows have no order, and the schema
+            has no column of role ``entity``.
+        DataError: as for `synthclin.read_table`.
+
+    Example:
+        >>> import tempfile
+        >>> import synthclin as sc
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> _ = path.write_text("age\n" + "\n".join(map(str, range(1000))))
+        >>> found = read_sample(path, 100, sc.Schema.model_validate({"columns": {"age": {"type": "integer"}}}))
+        >>> len(found.table), found.rows
+        (100, 1000)
+    """
+    require_schema(schema)
+    if not isinstance(patients, int) or patients < 2:
+        raise ConfigError("sample", f"{patients!r} is no number of patients", "Give a whole number from 2 on.")
+    if schema.entity is None and is_database(source):
+        what = "rows of a database have no order, so a sample of them could not be repeated"
+        remedy = "Declare the column of the patients' identifiers `role: entity`, or sample in the query."
+        raise ConfigError("sample", what, remedy)
+    sample, rows = _Sample(patients), 0
+    keys = _Keys(schema, random_state, str(source))
+    percent = 0
+    with track("reading", total=100, unit="%") as step, closing(table_batches(source, schema, **reading)) as batches:
+        for batch, share in batches:
+            sample.add(batch, keys.of(batch))
+            rows += len(batch)
+            read = 0 if share is None else int(100 * share)  # a database does not say how many rows follow
+            step(read - percent, f"{rows:,} rows")
+            percent = read
+    return PatientSample(sample.table(), rows)
+
+
+class _Sample:
+    """The rows with the smallest keys so far."""
+
+    def __init__(self, patients: int) -> None:
+        self.patients = patients
+        self.kept: list[tuple[pd.DataFrame, NDArray[np.uint64]]] = []
+        self.most = np.uint64(2**64 - 1)  # the largest key that may be of the sample
+        self.rows = 0
+
+    def add(self, batch: pd.DataFrame, keys: NDArray[np.uint64]) -> None:
+        """Add the rows of a batch whose keys are small enough."""
+        inside = keys <= self.most
+        if not inside.any():
+            return
+        self.kept.append((batch[inside], keys[inside]))
+        self.rows += int(inside.sum())
+        if self.rows > 2 * self.patients:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Leave out the rows that are no longer of the sample."""
+        keys = np.unique(np.concatenate([each for _, each in self.kept]))
+        if len(keys) > self.patients:
+            self.most = keys[self.patients - 1]
+            masks = [each <= self.most for _, each in self.kept]
+            self.kept = [(rows[mask], each[mask]) for (rows, each), mask in zip(self.kept, masks, strict=True)]
+        # Of batches with few rows each, one table is smaller than many.
+        self.kept = [(self._joined(), np.concatenate([each for _, each in self.kept]))]
+        self.rows = len(self.kept[0][1])
+
+    def table(self) -> pd.DataFrame:
+        """Return the rows of the sample, in the order in which they came."""
+        self._cut()
+        return self.kept[0][0]
+
+    def _joined(self) -> pd.DataFrame:
+        """Return the kept rows as one table; a column whose dtype differs between batches holds objects."""
+        parts = [rows for rows, _ in self.kept]
+        names = list(parts[0].columns)
+        mixed = [name for name in names if len({part[name].dtype for part in parts}) > 1]
+        parts = [part.astype(dict.fromkeys(mixed, object)) for part in parts] if mixed else parts
+        table = pd.concat(parts, ignore_index=True)
+        for name in mixed:
+            table[name] = pd.Series([None if pd.isna(cell) else cell for cell in table[name]], dtype=object)
+        return table
+
+
+class _Keys:
+    """The random key of each row's patient."""
+
+    def __init__(self, schema: Schema, seed: int, where: str) -> None:
+        self.entity, self.where = schema.entity, where
+        self.column = None if schema.entity is None else schema.columns[schema.entity]
+        self.generator = numpy_generator(seed, "sample of patients")
+        self.secret = f"{stream_seed(seed, 'sample of patients'):016x}"  # 16 bytes, as SipHash needs
+
+    def of(self, batch: pd.DataFrame) -> NDArray[np.uint64]:
+        """Return the (rows,) keys of a batch; batches are to come in the order of the source."""
+        if self.column is None:
+            return self.generator.integers(2**64, size=len(batch), dtype=np.uint64)
+        if self.entity not in batch.columns:
+            remedy = "Add the column, or remove its role."
+            raise DataError(f"{self.where}: column {self.entity!r}", "is absent", remedy)
+        cells, _ = self.column.coerce(batch[self.entity])
+        texts = cells.astype(object).where(cells.notna(), "").map(str).to_numpy(dtype=object)
+        return pd.util.hash_array(texts, hash_key=self.secret, categorize=True)

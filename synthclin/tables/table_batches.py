@@ -1,0 +1,56 @@
+"""A table in batches of rows, from any source, in bounded memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthclin.io.files import path_of, refuse_absent, refuse_special
+from synthclin.tables.csv_batches import csv_batches
+from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.packed_csv import PACKED
+from synthclin.tables.parquet_batches import parquet_batches
+from synthclin.tables.table_files import read_file, refuse_notation, suffix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from synthclin.schema import Schema
+
+__all__ = ["file_batches"]
+
+_CSV = (".csv", *PACKED)
+
+
+def file_batches(
+    path: str | Path, schema: Schema | None = None, notation: FileNotation | None = None
+) -> Iterator[tuple[pd.DataFrame, float]]:
+    """Yield the rows of a table file in batches, and the share of the file that is read so far.
+
+    CSV and Parquet files are read batch by batch; files of other formats are read as a whole, in one batch.
+
+    Arguments:
+        path: the file, or a folder of Parquet files.
+        schema: what the columns mean; the rows are not checked.
+        notation: of the file.
+
+    Raises:
+        ConfigError: the file needs an extra that is not installed, or the notation is not for such a file.
+        DataError: the file is missing, damaged, empty or of another format.
+    """
+    path, notation = path_of(path), FileNotation() if notation is None else notation
+    if path.is_dir():
+        refuse_notation(notation, ".parquet", str(path))
+        return parquet_batches(path)
+    refuse_absent(path)
+    refuse_special(path)
+    suffix = suffix_of(path)
+    if suffix in _CSV:
+        refuse_notation(notation, suffix, str(path))
+        return csv_batches(path, suffix, schema, notation)
+    if suffix == ".parquet":
+        refuse_notation(notation, suffix, str(path))
+        return parquet_batches(path)
+    return iter([(read_file(path, schema, notation), 1.0)])

@@ -1,0 +1,132 @@
+"""Random samples of patients: of the stated size, uniform, whole patients, the same whatever the batches."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import synthclin as sc
+from synthclin.errors import ConfigError, DataError
+from synthclin.tables import csv_batches, read_sample
+
+
+def schema_of(**columns):
+    return sc.Schema.model_validate({"columns": columns})
+
+
+ROWS = schema_of(x={"type": "integer"}, y={"type": "number"})
+VISITS = schema_of(
+    who={"type": "id", "role": "entity"}, day={"type": "integer", "role": "visit"}, x={"type": "integer"}
+)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    pd.DataFrame({"x": range(5000), "y": np.arange(5000) / 4}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory):
+    path = tmp_path_factory.mktemp("visits") / "visits.parquet"
+    table = pd.DataFrame(
+        [(f"p{i}", day, i) for i in range(400) for day in range(i % 5 + 1)], columns=["who", "day", "x"]
+    )
+    table.sample(frac=1, random_state=1).to_parquet(path, index=False)
+    return path
+
+
+def test_rows_are_a_uniform_sample_in_their_order(rows):
+    counts = np.zeros(5000)
+    for seed in range(40):
+        found = read_sample(rows, 500, ROWS, seed)
+        assert (len(found.table), found.rows) == (500, 5000)
+        assert found.table["x"].is_monotonic_increasing
+        counts[found.table["x"]] += 1
+    # Each row is in a sample with probability 0.1: the variance of the counts is 40 * 0.1 * 0.9.
+    assert 3.2 < counts.var() < 4.0
+    assert abs(counts[:2500].sum() - 10_000) < 300  # five standard deviations
+
+
+def test_batches_do_not_matter(rows, monkeypatch):
+    before = read_sample(rows, 300, ROWS, 3).table
+    monkeypatch.setattr(csv_batches, "BLOCK", 1000)
+    pd.testing.assert_frame_equal(before, read_sample(rows, 300, ROWS, 3).table)
+    assert set(before["x"]) != set(read_sample(rows, 300, ROWS, 4).table["x"])
+
+
+def test_patients_are_whole_and_do_not_depend_on_the_order_of_rows(visits, tmp_path):
+    table = pd.read_parquet(visits)
+    found = read_sample(visits, 100, VISITS, 5)
+    assert found.rows == len(table)
+    assert found.table["who"].nunique() == 100
+    assert len(found.table) == table["who"].isin(found.table["who"]).sum()
+    table.iloc[::-1].to_csv(tmp_path / "reversed.csv", index=False)
+    again = read_sample(tmp_path / "reversed.csv", 100, VISITS, 5)
+    assert set(again.table["who"]) == set(found.table["who"])
+    counts = pd.concat([read_sample(visits, 100, VISITS, seed).table.groupby("who").x.first() for seed in range(60)])
+    # The number of visits has no influence on the chance of a patient.
+    assert abs((counts % 5 == 4).mean() - 0.2) < 0.02
+
+
+def test_a_table_with_fewer_patients_is_read_as_a_whole(rows, visits):
+    pd.testing.assert_frame_equal(read_sample(rows, 9999, ROWS).table, sc.read_table(rows), check_dtype=False)
+    assert len(read_sample(visits, 400, VISITS).table) == read_sample(visits, 400, VISITS).rows
+
+
+def test_cells_of_several_types_stay_what_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_batches, "BLOCK", 40)
+    cells = [*map(str, range(30)), "", "1.5", "<5", *map(str, range(30))]
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{cell},0\n" for cell in cells))
+    schema = schema_of(x={"type": "number", "missing": "allowed"}, y={"type": "number"})
+    found = read_sample(tmp_path / "a.csv", 1000, schema).table["x"]
+    assert found.tolist() == [*range(30), None, 1.5, "<5", *range(30)]
+
+
+def test_databases_need_identifiers(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "ward.db"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE ward AS SELECT 'p' || i % 1000 AS who, i // 1000 AS day, i AS x FROM range(5000) r(i)"
+        )
+    source = f"duckdb:///{path}"
+    with pytest.raises(ConfigError, match="rows of a database have no order"):
+        read_sample(source, 10, ROWS, table="ward")
+    found = read_sample(source, 50, VISITS, table="ward")
+    assert (len(found.table), found.rows, found.table["who"].nunique()) == (250, 5000, 50)
+    query = "SELECT * FROM ward ORDER BY x DESC"
+    again = read_sample(source, 50, VISITS, query=query)
+    assert set(again.table["who"]) == set(found.table["who"])
+    with pytest.raises(DataError, match="holds no rows"):
+        read_sample(source, 50, VISITS, query="SELECT * FROM ward WHERE x < 0")
+
+
+@pytest.mark.parametrize("wanted", [0, 1, -5, 2.5, "7", None])
+def test_no_number_of_patients(rows, wanted):
+    with pytest.raises(ConfigError, match="is no number of patients"):
+        read_sample(rows, wanted, ROWS)
+
+
+def test_the_column_of_patients_is_absent(rows):
+    with pytest.raises(DataError, match="column 'who': is absent"):
+        read_sample(rows, 10, VISITS)
+
+
+def test_memory_is_bounded_by_the_sample(tmp_path):
+    path = tmp_path / "big.parquet"
+    table = pd.DataFrame({f"c{j}": np.random.default_rng(j).normal(size=400_000) for j in range(10)})
+    table.to_parquet(path, row_group_size=20_000)
+    schema = schema_of(**{f"c{j}": {"type": "number"} for j in range(10)})
+    tracemalloc.start()
+    found = read_sample(path, 2000, schema)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(found.table), found.rows) == (2000, 400_000)
+    assert most < 16e6 < table.memory_usage().sum()
+    assert pq.ParquetFile(path).num_row_groups == 20
