@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from synthclin import log
 from synthclin.cli.error_boundary import DONE, WRONG_USE
 from synthclin.cli.options import (
     AsJson,
@@ -23,7 +24,7 @@ from synthclin.cli.terminal import STDOUT, show_json, show_text, warn
 if TYPE_CHECKING:
     from synthclin.inference import Inferred
 
-Document = Literal["report", "study", "schema"]
+Document = Literal["report", "study", "schema", "log"]
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -103,9 +104,10 @@ def schema_infer(
 def _show_doubts(inferred: Inferred) -> None:
     """Warn of columns that are left out, and of patients with several rows."""
     for name in inferred.left_out:
-        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+        what, *more = inferred.evidence[name]
+        log.emit(log.Warned(f"column '{name}'", what, " ".join(f"{line}." for line in more)))
     if inferred.untold is not None:
-        warn(str(inferred.untold))
+        warn(inferred.untold)
 
 
 def _show_inactive(inferred: Inferred) -> None:
@@ -142,14 +144,14 @@ def schema_check(
 
 
 def schema_json(
-    document: Annotated[Document, typer.Argument(metavar="report|study|schema", help="The kind of document.")],
+    document: Annotated[Document, typer.Argument(metavar="report|study|schema|log", help="The kind of document.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="Write it to this file; without it, to stdout."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Print the JSON Schema of a report.json, a study or a schema.
+    """Print the JSON Schema of a report.json, a study, a schema or a log line.
 
     It is made from the types of this version, so that it is never out of date.
     """
@@ -158,7 +160,7 @@ def schema_json(
     from synthclin.report.record.json_schema import json_schema
     from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
 
-    make = {"report": json_schema, "study": study_json_schema, "schema": schema_json_schema}[document]
-    if write_page(dump_json(make()), output or Path(STDOUT), overwrite):
+    kinds = {"report": json_schema, "study": study_json_schema, "schema": schema_json_schema, "log": log.line_schema}
+    if write_page(dump_json(kinds[document]()), output or Path(STDOUT), overwrite):
         show_text(f"written to {output}")
     return DONE

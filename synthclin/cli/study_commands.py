@@ -10,9 +10,9 @@ import typer
 from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_audits, show_cohort, show_plan, show_verdict, verdict_record
-from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
+from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced
 from synthclin.cli.sweep_output import show_sweep, show_sweep_plan, sweep_record
-from synthclin.cli.terminal import show_json, show_text
+from synthclin.cli.terminal import show_json, show_text, warn
 from synthclin.errors import ConfigError
 
 # Imports inside commands: `synthclin --help` does not load torch.
@@ -47,10 +47,10 @@ def run(
         return DONE
     with silenced(quiet):
         if dry:
-            planned = plan.dry_run(study, on_finding=warn_of(quiet))
+            planned = plan.dry_run(study, on_finding=warn)
             (show_json if as_json else show_plan)(planned)
             return DONE
-        done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
+        done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn)
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -103,7 +103,7 @@ def fit(
     if assists(study, resume):
         return DONE
     with silenced(quiet):
-        study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
+        study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn)
     show_text(f"written to {output}/")
     return DONE
 
