@@ -212,7 +212,8 @@ def json_lines() -> Iterator[None]:
     except (AttributeError, ValueError, UnsupportedOperation):  # replaced by an object in memory
         number = None
     own = None if number is None else os.dup(number)
-    before.flush()
+    with suppress(OSError):
+        before.flush()
     with os.fdopen(silenced, "w", encoding="utf-8") as nowhere:
         try:
             _write = partial(_write_whole, before if own is None else own)

@@ -49,7 +49,7 @@ Declared = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted training.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[

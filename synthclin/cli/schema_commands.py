@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -157,10 +157,20 @@ def schema_json(
     """
     place_for(output, overwrite)
     from synthclin.io.documents import dump_json
-    from synthclin.report.record.json_schema import json_schema
-    from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
 
-    kinds = {"report": json_schema, "study": study_json_schema, "schema": schema_json_schema, "log": log.line_schema}
-    if write_page(dump_json(kinds[document]()), output or Path(STDOUT), overwrite):
+    if write_page(dump_json(_json_schema(document)), output or Path(STDOUT), overwrite):
         show_text(f"written to {output}")
     return DONE
+
+
+def _json_schema(document: Document) -> dict[str, Any]:
+    """Return the JSON Schema of a kind of document; only what it needs is loaded."""
+    if document == "log":
+        return log.line_schema()
+    if document == "report":
+        from synthclin.report.record.json_schema import json_schema
+
+        return json_schema()
+    from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
+
+    return study_json_schema() if document == "study" else schema_json_schema()

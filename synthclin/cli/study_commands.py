@@ -32,6 +32,7 @@ def run(
 ) -> int:
     """Run a study: fit, sample, score, report; or every cell of a sweep that is not complete.
 
+    With --resume an interrupted run continues, and a complete one stays as it is, so that a job can be started again.
     The exit code is 3 if a gate is missed; that of a sweep is 1 if a cell failed, whatever its gates.
     """
     first_checks(config)
@@ -53,12 +54,14 @@ def run(
         done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn)
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
-        show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
+        show_json(
+            {"folder": done.folder.as_posix(), "ran": done.ran, "cohorts": cohorts, **verdict_record(done.report)}
+        )
     else:
         show_verdict(done.report)
         for cohort in done.manifest.cohorts:
             show_cohort(cohort)
-        show_text(f"written to {done.folder.as_posix()}/")
+        show_text(f"{'written to' if done.ran else 'complete already:'} {done.folder.as_posix()}/")
     return exit_code(done.report)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthclin import log
 from synthclin.errors import ConfigError, OutputError
 from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.privacy.details import MembershipDetails
@@ -22,6 +23,7 @@ from synthclin.study.audit import release_check
 from synthclin.study.config import Config, load
 from synthclin.study.data import Real, prepare
 from synthclin.study.few_events import few_events_findings
+from synthclin.study.finished import differences, read_finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,11 +44,12 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Finished run: its folder, report and manifest."""
+    """Finished run: its folder, report and manifest, and whether it was run now or was complete before."""
 
     folder: Path
     report: Report
     manifest: manifest.Manifest
+    ran: bool = True
 
 
 def _silent(finding: Finding) -> None:
@@ -69,7 +72,8 @@ def run(
         config: a YAML study, its content as a mapping, or what `synthclin.study.config.load` returned.
         overrides: ``KEY=VALUE`` texts, as for `load`.
         overwrite: replace the folder of an earlier run and the checkpoint of an interrupted one.
-        resume: continue from the checkpoint of an interrupted run.
+        resume: continue from the checkpoint of an interrupted run, if there is one. A folder that is complete, that is
+            unaltered and of the same study, table and versions of packages, is returned as it is.
         on_finding: is called with each finding about the real table or the checkpoint that does not stop the run.
 
     Returns:
@@ -77,7 +81,7 @@ def run(
 
     Raises:
         DataError: the real table cannot be read or breaks its schema.
-        OutputError: the folder cannot be written, or holds a checkpoint and neither `resume` nor `overwrite` is set;
+        OutputError: the folder cannot be written, or has a checkpoint and neither `resume` nor `overwrite` is set;
             known before training unless the disk fills up.
         ConditionError: a cohort has too few training patients, or the model cannot sample it.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
@@ -94,6 +98,10 @@ def run(
     clock = manifest.Clock()
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
     overwrite = overwrite or config.outputs.overwrite
+    if resume and config.folder.exists() and _complete(config, overwrite=overwrite):
+        training.discard()  # of a process that was killed after its folder was in place
+        auditing.discard()
+        return Run(config.folder, *read_finished(config.folder), ran=False)
     for checkpoint in (training, auditing):
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     _refuse_spent(config, resumed=resume and training.exists)
@@ -106,6 +114,8 @@ def run(
         _resume_or_discard(training, resume, on_finding)
         if auditing.exists and not resume:
             auditing.discard()
+        elif auditing.exists:
+            log.emit(log.Note("the audit continues from its checkpoint"))
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
         for finding in stages.model_findings(config, model):
@@ -198,6 +208,16 @@ def _resumable(checkpoint: Checkpoint, kind: str, on_finding: Callable[[Finding]
         raise
 
 
+def _complete(config: Config, *, overwrite: bool) -> bool:
+    """Return whether the folder of a study is complete; refuse another one unless it may be overwritten."""
+    found = differences(config)
+    if found and not overwrite:
+        what = f"holds no complete run of this study: it differs in {', and in '.join(found)}"
+        remedy = "Name another `outputs.folder`, or add --overwrite to run again."
+        raise OutputError(str(config.folder), what, remedy)
+    return not found
+
+
 def _refuse_spent(config: Config, *, resumed: bool) -> None:
     """Refuse a fit beyond the ledger file before the table is read; a resumed one may have spent its budget already."""
     if config.protect.dp is not None and not resumed:
@@ -217,9 +237,9 @@ def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callabl
         checkpoint.discard()
         what, remedy = "the checkpoint of an interrupted training is discarded", "The training starts anew."
         on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
-    elif resume and not checkpoint.exists:
-        what, remedy = "there is no checkpoint to resume from", "The training starts from the beginning."
-        on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+    elif resume:
+        continues = "continues from its checkpoint" if checkpoint.exists else "starts, without a checkpoint"
+        log.emit(log.Note(f"the training {continues}"))
 
 
 def _rows(real: Real, samples: stages.Samples) -> dict[str, int]:
