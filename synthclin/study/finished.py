@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthclin.errors import ConfigError, OutputError
+from synthclin.io.documents import parse_yaml, read_yaml
 from synthclin.io.files import refuse_absent
 from synthclin.report import Report
 from synthclin.study import manifest
@@ -14,6 +15,8 @@ from synthclin.study.data import read_same, source_file
 from synthclin.study.reports import REPORTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from synthclin.study.config import Config
 
 __all__ = ["differences", "read_finished"]
@@ -31,10 +34,12 @@ def differences(config: Config) -> tuple[str, ...]:
         refuse_absent(file)
     try:
         record = manifest.read(config.folder)
-        written = (config.folder / "config.yaml").read_text("utf-8")
-    except (ConfigError, OSError, UnicodeDecodeError):
+        written = read_yaml(config.folder / "config.yaml")
+    except ConfigError:
         return ("its manifest or study, which cannot be read",)
-    found = [] if written == resolved_yaml(config) else ["the study"]
+    wanted = parse_yaml(resolved_yaml(config), "study")
+    keys = sorted(set(_changed(written, wanted)) - {"evaluation.workers"})  # no result depends on the processes
+    found = [f"the keys {', '.join(keys)} of the study"] if keys else []
     now = manifest.versions()
     other = [name for name in sorted(now.keys() | record.versions) if now.get(name) != record.versions.get(name)]
     if other:
@@ -44,6 +49,15 @@ def differences(config: Config) -> tuple[str, ...]:
     if manifest.altered(config.folder, record.files):
         found.append("files that were changed after the run")
     return tuple(found)
+
+
+def _changed(one: object, other: object, key: str = "") -> Iterator[str]:
+    """Yield the dotted keys at which two documents differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in {**one, **other}:
+            yield from _changed(one.get(name), other.get(name), f"{key}.{name}" if key else str(name))
+    elif one != other:
+        yield key
 
 
 def read_finished(folder: Path) -> tuple[Report, manifest.Manifest]:

@@ -92,7 +92,10 @@ class TestACompleteFolder:
     @pytest.mark.parametrize(
         ("change", "shown"),
         [
-            (lambda study: study.config.update(seed=8, outputs={"folder": "runs/toy-7"}), "the study"),
+            (
+                lambda study: study.config.update(seed=8, outputs={"folder": "runs/toy-7"}),
+                "the keys outputs.folder, seed of the study",
+            ),
             (lambda study: study.write(study.table().iloc[:-1]), "the real table"),
             (lambda study: (study.out / "metrics.jsonl").write_text(""), "files that were changed after the run"),
             (lambda study: (study.out / manifest.FILE).unlink(), "its manifest or study, which cannot be read"),
@@ -107,6 +110,10 @@ class TestACompleteFolder:
             f"error: runs/toy-7: holds no complete run of this study: it differs in {shown}. "
             "Name another `outputs.folder`, or add --overwrite to run again.\n"
         )
+
+    def test_the_number_of_processes_makes_no_difference(self, complete):
+        complete.config["evaluation"] = {"workers": 7}
+        assert not run.run(load(complete.write()), resume=True).ran
 
     def test_one_of_other_versions_is_refused(self, complete, monkeypatch):
         monkeypatch.setattr(manifest, "versions", lambda: manifest.read(complete.out).versions | {"torch": "9.0"})
