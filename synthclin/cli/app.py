@@ -17,7 +17,7 @@ from synthclin.cli.options import LogFormat, log_format, with_log_format
 from synthclin.cli.report_commands import compare, evaluate, render
 from synthclin.cli.schema_commands import init, schema_check, schema_infer, schema_json
 from synthclin.cli.study_commands import audit_dp, export, fit, run, verify
-from synthclin.cli.terminal import show_text
+from synthclin.cli.terminal import attach, show_text
 from synthclin.io.version import VERSION
 
 __all__ = ["COMMANDS", "SCHEMA_COMMANDS", "app", "main"]
@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    attach()
     with log.json_lines() if log_format(arguments) == "json" else nullcontext():
         return run_command(
             lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STDOUT",
+    "attach",
     "drop_out",
     "flush_out",
     "legible",
@@ -55,6 +56,13 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("synthclin.ascii", _in_ascii)
+
+
+def attach() -> None:
+    """Let stdout and stderr lead nowhere where they are closed, as some schedulers start a process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 def legible() -> None:

@@ -173,6 +173,14 @@ def test_the_environment_sets_it_and_the_option_overrides_it(monkeypatch, capsys
     assert "'xml' is not one of 'text', 'json'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["text", "json"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_stop_nothing(kind, closed):
+    command = f"{sys.executable} -m synthclin.cli schema json log --log-format {kind} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
 def test_a_full_disk_behind_stdout():
     with Path("/dev/full").open("wb", buffering=0) as full:
         command = [*PYTHON, "schema", "json", "log", "--log-format", "json"]
