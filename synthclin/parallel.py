@@ -21,6 +21,9 @@ __all__ = ["processors", "run_all"]
 _GRACE = 30.0
 """Seconds that a worker has to end after Ctrl-C before it is killed: a job may be inside a long call of a library."""
 
+_TOGETHER = 1.0
+"""Seconds within which a signal for all processes of a job also reaches this one, after it has ended a worker."""
+
 _PR_SET_PDEATHSIG = 1  # of Linux, the only system on which processes are forked
 
 T = TypeVar("T")
@@ -83,6 +86,8 @@ def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Ite
             for future in wait(left, return_when=FIRST_COMPLETED).done:
                 yield left.pop(future), future.result()
     except BrokenProcessPool:
+        # Slurm and systemd send SIGTERM to all processes of a job: it interrupts this pause, and is no lost worker.
+        time.sleep(_TOGETHER)
         what = "a worker process was killed, perhaps because memory ran out"
         raise SynthclinError("parallel jobs", what, "Use one worker: `workers: 1`.") from None
     except BaseException as problem:

@@ -1,4 +1,4 @@
-"""Progress reports on stderr: a bar on a terminal, periodic plain lines in a log."""
+"""Progress reports on stderr: a bar on a terminal, periodic lines in a log."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Column
 from rich.text import Text
 
+from synthclin import log
+from synthclin.log import quiet
+
 __all__ = ["PLAIN_EVERY", "quiet", "track"]
 
 PLAIN_EVERY = 10.0
-"""Seconds between two plain lines, and before the first."""
+"""Seconds between two lines of a log, and before the first."""
 
 Step = Callable[..., None]
-
-_silenced: ContextVar[bool] = ContextVar("progress_silenced", default=False)
 
 
 class _Rate(ProgressColumn):
@@ -28,12 +28,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else _rate(speed, task.fields["unit"]), style="dim")
-
-
-def _rate(rate: float, unit: str) -> str:
-    """Return steps per second as text, per hour where they are slow."""
-    return f"{rate:,.1f} {unit}/s" if rate >= 0.05 or rate == 0 else f"{3600 * rate:,.0f} {unit}/h"
+        return Text("" if speed is None else log.rate_text(speed, task.fields["unit"]), style="dim")
 
 
 def _nothing(n: int = 1, note: str = "") -> None:
@@ -55,9 +50,9 @@ def track(label: str, total: int, unit: str = "steps", done: int = 0) -> Iterato
         ...     for _ in range(3):
         ...         step(1, note="loss 0.5")
     """
-    if _silenced.get():
+    if log.quieted():
         yield _nothing
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and not log.structured():
         with _bar(label, total, unit, done) as step:
             yield step
     else:
@@ -90,12 +85,13 @@ def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Step]:
 
 
 class _Lines:
-    """Progress lines for the log of a batch job: one every `PLAIN_EVERY` seconds, and one at the end after these."""
+    """Progress in the log of a batch job: an event every `PLAIN_EVERY` seconds, and one at the end after these."""
 
     def __init__(self, label: str, total: int, unit: str, done: int) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.before = self.done = done
-        self.note = self.line = ""
+        self.note = ""
+        self.last: log.Progress | None = None
         self.begun = self.reported = time.monotonic()
 
     def step(self, n: int = 1, note: str = "") -> None:
@@ -105,29 +101,14 @@ class _Lines:
             self.report()
 
     def end(self) -> None:
-        if self.line:
+        if self.last is not None:
             self.total = self.done
             self.report()
 
     def report(self) -> None:
         self.reported = time.monotonic()
         rate = (self.done - self.before) / max(self.reported - self.begun, 1e-9)
-        parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", _rate(rate, self.unit)]
-        if self.done < self.total and rate > 0:
-            parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
-        if self.note:
-            parts.append(self.note)
-        before, self.line = self.line, ", ".join(parts)
-        if self.line != before:
-            sys.stderr.write(f"{self.line}\n")
-            sys.stderr.flush()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence every `track` inside the block, terminal or not."""
-    token = _silenced.set(True)
-    try:
-        yield
-    finally:
-        _silenced.reset(token)
+        left = (self.total - self.done) / rate if self.done < self.total and rate > 0 else None
+        last, self.last = self.last, log.Progress(self.label, self.done, self.total, self.unit, rate, left, self.note)
+        if last is None or self.last.text != last.text:
+            log.emit(self.last)

@@ -184,10 +184,11 @@ class TestStdout:
     @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
     def test_a_terminal_that_is_not_utf_8_ends_well(self, encoding, tmp_path):
         program = (
+            "from synthclin import log\n"
             "from synthclin.cli.error_boundary import run_command\n"
-            "from synthclin.cli.terminal import show_json, show_text, warn\n"
+            "from synthclin.cli.terminal import show_json, show_text\n"
             "def command():\n"
-            "    show_text('effect \\u22120.3 \\u2013 \\u00b5g \\u4e2d'); warn('\\u2212')\n"
+            "    show_text('effect \\u22120.3 \\u2013 \\u00b5g \\u4e2d'); log.emit(log.Note('\\u2212'))\n"
             "    show_json({'na\\u4e2d': 1})\n"
             "raise SystemExit(run_command(command))\n"
         )

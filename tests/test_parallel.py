@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -142,3 +143,19 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@forks
+def test_a_signal_for_all_processes_of_a_job_is_an_interruption_and_no_lost_worker():
+    """It reaches a worker first."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_all([killed, partial(time.sleep, 30)], workers=2)
+    finally:
+        signal.signal(signal.SIGTERM, before)

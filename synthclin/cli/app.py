@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
+from synthclin import log
 from synthclin.cli.error_boundary import run_command
 from synthclin.cli.examples import EXAMPLES
 from synthclin.cli.model_commands import impute, sample
+from synthclin.cli.options import LogFormat, log_format, with_log_format
 from synthclin.cli.report_commands import compare, evaluate, render
 from synthclin.cli.schema_commands import init, schema_check, schema_infer, schema_json
 from synthclin.cli.study_commands import audit_dp, export, fit, run, verify
-from synthclin.cli.terminal import show_text
+from synthclin.cli.terminal import attach, show_text
 from synthclin.io.version import VERSION
 
 __all__ = ["COMMANDS", "SCHEMA_COMMANDS", "app", "main"]
@@ -51,9 +54,10 @@ schema_app = typer.Typer(
 )
 app.add_typer(schema_app, no_args_is_help=True, epilog=EXAMPLES["schema"])
 for _name, _command in COMMANDS.items():
-    app.command(_name, epilog=EXAMPLES[_name])(_command)
+    app.command(_name, epilog=EXAMPLES[_name])(with_log_format(_name, _command))
 for _name, _command in SCHEMA_COMMANDS.items():
-    schema_app.command(_name, epilog=EXAMPLES[f"schema {_name}"])(_command)
+    _whole = f"schema {_name}"
+    schema_app.command(_name, epilog=EXAMPLES[_whole])(with_log_format(_whole, _command))
 
 
 def _version(wanted: bool) -> None:
@@ -67,6 +71,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    log_format: LogFormat = "text",  # read before, see `main`
 ) -> None:
     """Synthetic clinical tables that researchers can use and data-sharing reviewers can trust."""
 
@@ -82,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    return run_command(
-        lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
-    )
+    attach()
+    with log.json_lines() if log_format(arguments) == "json" else nullcontext():
+        return run_command(
+            lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
+        )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 import typer
 
-from synthclin.cli.terminal import complain, legible
+from synthclin import log
+from synthclin.cli.terminal import drop_out, flush_out, legible, show_json
 from synthclin.errors import SynthclinError
 
 __all__ = ["DEBUG", "DONE", "FAILED", "GATES_MISSED", "INTERRUPTED", "WRONG_USE", "run_command"]
@@ -23,6 +24,9 @@ DONE, FAILED, WRONG_USE, GATES_MISSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 DEBUG = "SYNTHCLIN_DEBUG"
 """Set to 1, this variable shows tracebacks and warnings, which may quote cells."""
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Stopped(BaseException):
@@ -41,37 +45,23 @@ def run_command(command: Callable[[], object], *, as_json: bool = False) -> int:
         3
     """
     legible()
-    debug = os.environ.get(DEBUG) == "1"
+    begun = time.monotonic()
     with ExitStack() as stack:
-        if not debug:
+        if not _debugging():
             # Warnings of other packages may quote cells.
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
         try:
             stack.enter_context(_stoppable())
-            code = command()
-            sys.stdout.flush()
-        except (_Stopped, KeyboardInterrupt, typer.Abort):
-            return _say(
-                "interrupted; nothing half-written is left", {"what": "interrupted"}, INTERRUPTED, as_json=as_json
-            )
-        except SynthclinError as error:
-            detail = {"type": type(error).__name__, "where": error.where, "what": error.what, "remedy": error.remedy}
-            return _say(str(error), detail, error.exit_code, as_json=as_json)
-        except BrokenPipeError:
-            # The reader of stdout went away, such as `head`; what is still in the buffer has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
-        except Exception as error:
-            if _is_usage_error(error):
-                return _usage(error, as_json=as_json)
-            if debug:
-                raise
-            # Its message may hold cells, so it is not shown.
-            what = f"internal error in {_blame(error)}: {type(error).__name__}"
-            remedy = f"Set {DEBUG}=1 to see the traceback, which may quote cells."
-            return _say(f"{what}. {remedy}", {"what": what, "remedy": remedy}, FAILED, as_json=as_json)
-    return code if isinstance(code, int) else DONE
+            found = command()
+            flush_out()
+            _ignore_signals()
+            code = found if isinstance(found, int) else DONE
+        except (_Stopped, KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last place to report it
+            _ignore_signals()
+            code = _report(error, as_json=as_json)
+        log.emit(log.End(code, time.monotonic() - begun))
+    return code
 
 
 @contextmanager
@@ -81,12 +71,11 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         del signum, frame
         # A second Ctrl-C shall not stop the removal of what the first left unfinished.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
         raise _Stopped
 
     try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, stop) for number in _SIGNALS}
     except ValueError:  # not in the main thread, which alone gets signals
         before = {}
     try:
@@ -96,24 +85,59 @@ def _stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _say(text: str, detail: dict[str, Any], code: int, *, as_json: bool) -> int:
-    complain(text, detail if as_json else None)
-    return code
+def _ignore_signals() -> None:
+    with suppress(ValueError):  # not in the main thread
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
-def _is_usage_error(error: Exception) -> bool:
-    # typer brings its own copy of click in some versions: their errors share silenced, not a class.
-    return hasattr(error, "format_message") and hasattr(error, "show")
-
-
-def _usage(error: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see _is_usage_error
+def _report(error: BaseException, *, as_json: bool) -> int:
+    """Report an error on stderr, or on stdout as JSON, and in a log for programs in any case; return its exit code."""
+    if isinstance(error, BrokenPipeError):
+        drop_out()  # the reader of stdout went away, such as `head`
+        return FAILED
+    if isinstance(error, (_Stopped, KeyboardInterrupt, typer.Abort)):
+        event = log.Error("", "interrupted; nothing half-written is left", "", INTERRUPTED)
+        detail = {"what": "interrupted"}
+    elif isinstance(error, SynthclinError):
+        event = log.Error(error.where, error.what, error.remedy, error.exit_code, type(error).__name__)
+        detail = {"type": event.type, "where": event.where, "what": event.what, "remedy": event.remedy}
+    elif (usage := _usage_error(error)) is not None:
+        event = log.Error("command line", usage.format_message(), "Add --help to see the options.", WRONG_USE)
+        detail = {"where": event.where, "what": event.what}
+        if not (as_json or log.structured()):
+            usage.show()
+            return WRONG_USE
+    else:
+        if _debugging() and not log.structured():
+            raise error
+        # Its message may hold cells, so it is not shown.
+        what = f"internal error in {_blame(error)}: {type(error).__name__}"
+        remedy = f"Set {DEBUG}=1 to see the traceback, which may quote cells."
+        if _debugging():
+            log.emit(log.Note("".join(traceback.format_exception(error))))
+        event = log.Error("", what, remedy, FAILED, type(error).__name__)
+        detail = {"what": what, "remedy": remedy}
     if as_json:
-        return _say("", {"where": "command line", "what": error.format_message()}, WRONG_USE, as_json=True)
-    error.show()
-    return WRONG_USE
+        with suppress(OSError, SynthclinError):
+            show_json({"error": detail})
+    with suppress(OSError, SynthclinError):
+        flush_out()
+    if not as_json or log.structured():
+        log.emit(event)
+    return event.exit_code
 
 
-def _blame(error: Exception) -> str:
+def _usage_error(error: BaseException) -> Any:  # noqa: ANN401 - see below
+    """Return an error of the command line, or None; typer brings its own copy of click in some versions."""
+    return error if hasattr(error, "format_message") and hasattr(error, "show") else None
+
+
+def _debugging() -> bool:
+    return os.environ.get(DEBUG) == "1"
+
+
+def _blame(error: BaseException) -> str:
     """Return the module of this package that was running when `error` was raised."""
     modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     return next((name for name in reversed(modules) if name.startswith("synthclin.")), "synthclin")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
+
+from synthclin import log
+from synthclin.io.version import VERSION
 
 __all__ = [
     "AsJson",
@@ -26,6 +31,8 @@ __all__ = [
     "Resume",
     "Seed",
     "TableFile",
+    "log_format",
+    "with_log_format",
     "with_read_options",
 ]
 
@@ -42,7 +49,7 @@ Declared = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted training.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[
@@ -66,6 +73,13 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample
 Edition = Literal["internal", "shareable"]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="PATH", help="Output path; `-` writes a table or page to stdout.")
+]
+
+
+LOG_FORMAT = "SYNTHCLIN_LOG_FORMAT"
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(envvar=LOG_FORMAT, help="Messages on stderr as text, or as JSON objects, one a line."),
 ]
 
 
@@ -108,10 +122,8 @@ def with_read_options(command: Callable[..., int]) -> Callable[..., int]:
         ward.csv {'separator': ';'}
         0
     """
-    types = get_type_hints(command, include_extras=True)
     options = get_type_hints(ReadOptions, include_extras=True)
-    parameters = inspect.signature(command).parameters
-    before = [given.replace(annotation=types[name]) for name, given in parameters.items() if name != "notation"]
+    before = [given for given in _parameters(command) if given.name != "notation"]
     added = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=ReadOptions._field_defaults[name], annotation=kind
@@ -124,7 +136,50 @@ def with_read_options(command: Callable[..., int]) -> Callable[..., int]:
         notation = ReadOptions(**{name: given.pop(name, None) for name in options})
         return command(**given, notation=notation)
 
-    # typer reads the options from these two.
-    wrapped.__signature__ = inspect.Signature([*before, *added], return_annotation=int)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in [*before, *added]} | {"return": int}
-    return wrapped
+    return _with_parameters(wrapped, [*before, *added])
+
+
+def log_format(arguments: Sequence[str]) -> str:
+    """Return the log format that arguments or the environment ask for.
+
+    It is known before the arguments are parsed, so that an error in them is reported in this format.
+
+    Example:
+        >>> log_format(["run", "study.yaml", "--log-format", "json"])
+        'json'
+    """
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    found = [after for word, after in pairwise([*words, ""]) if word == "--log-format"]
+    found += [word.partition("=")[2] for word in words if word.startswith("--log-format=")]
+    return found[-1] if found else os.environ.get(LOG_FORMAT, "text")
+
+
+def with_log_format(name: str, command: Callable[..., int]) -> Callable[..., int]:
+    """Return a command with the option `--log-format`, which reports its beginning in the log.
+
+    Example:
+        >>> with_log_format("greet", lambda: 0)(log_format="text")
+        0
+    """
+    option = inspect.Parameter("log_format", inspect.Parameter.KEYWORD_ONLY, default="text", annotation=LogFormat)
+
+    @wraps(command)
+    def wrapped(**given: Any) -> int:  # noqa: ANN401 - the parameters of `command`, each of its own type
+        del given["log_format"]  # `log_format` has read it from the arguments
+        log.emit(log.Begin(name, VERSION))
+        return command(**given)
+
+    return _with_parameters(wrapped, [*_parameters(command), option])
+
+
+def _parameters(command: Callable[..., int]) -> list[inspect.Parameter]:
+    """Return the parameters of a command, with their types."""
+    types = get_type_hints(command, include_extras=True)
+    return [each.replace(annotation=types[name]) for name, each in inspect.signature(command).parameters.items()]
+
+
+def _with_parameters(command: Callable[..., int], parameters: list[inspect.Parameter]) -> Callable[..., int]:
+    """Declare the parameters of a command to typer, which reads its options from these two attributes."""
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": int}
+    return command

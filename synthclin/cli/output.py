@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from synthclin import log
 from synthclin.cli.error_boundary import DONE, GATES_MISSED
-from synthclin.cli.terminal import show_status, show_table, show_text, warn
+from synthclin.cli.terminal import show_status, show_table, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,16 +192,20 @@ def show_cohort(cohort: CohortFacts) -> None:
 
 def show_sample_facts(facts: SampleFacts) -> None:
     """Print on stderr the share of such rows in a sample without the condition, and the effective sample size."""
-    sys.stderr.write(
-        f"share of such rows without the condition: {facts.probability:.3g}; "
-        f"effective sample size {facts.effective:,.0f} of {facts.proposed:,} rows proposed\n"
+    log.emit(
+        log.Note(
+            f"share of such rows without the condition: {facts.probability:.3g}; "
+            f"effective sample size {facts.effective:,.0f} of {facts.proposed:,} rows proposed"
+        )
     )
 
 
 def warn_of_interpolation(facts: SampleFacts) -> None:
     """Warn of a condition that is narrower than the bins of the model."""
+    what = (
+        "the condition lies inside bins of the model, so its values are interpolated, and no training patient need "
+        "have one"
+    )
     for name in facts.interpolated:
-        warn(
-            f"column {name!r}: the condition lies inside bins of the model, so its values are interpolated, and no "
-            "training patient need have one. A cohort in a study is checked against the training rows."
-        )
+        remedy = "A cohort in a study is checked against the training rows."
+        log.emit(log.Warned(f"column {name!r}", what, remedy))

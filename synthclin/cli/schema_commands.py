@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from synthclin import log
 from synthclin.cli.error_boundary import DONE, WRONG_USE
 from synthclin.cli.options import (
     AsJson,
@@ -23,7 +24,7 @@ from synthclin.cli.terminal import STDOUT, show_json, show_text, warn
 if TYPE_CHECKING:
     from synthclin.inference import Inferred
 
-Document = Literal["report", "study", "schema"]
+Document = Literal["report", "study", "schema", "log"]
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -103,9 +104,10 @@ def schema_infer(
 def _show_doubts(inferred: Inferred) -> None:
     """Warn of columns that are left out, and of patients with several rows."""
     for name in inferred.left_out:
-        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+        what, *more = inferred.evidence[name]
+        log.emit(log.Warned(f"column '{name}'", what, " ".join(f"{line}." for line in more)))
     if inferred.untold is not None:
-        warn(str(inferred.untold))
+        warn(inferred.untold)
 
 
 def _show_inactive(inferred: Inferred) -> None:
@@ -142,23 +144,33 @@ def schema_check(
 
 
 def schema_json(
-    document: Annotated[Document, typer.Argument(metavar="report|study|schema", help="The kind of document.")],
+    document: Annotated[Document, typer.Argument(metavar="report|study|schema|log", help="The kind of document.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="Write it to this file; without it, to stdout."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Print the JSON Schema of a report.json, a study or a schema.
+    """Print the JSON Schema of a report.json, a study, a schema or a log line.
 
     It is made from the types of this version, so that it is never out of date.
     """
     place_for(output, overwrite)
     from synthclin.io.documents import dump_json
-    from synthclin.report.record.json_schema import json_schema
-    from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
 
-    make = {"report": json_schema, "study": study_json_schema, "schema": schema_json_schema}[document]
-    if write_page(dump_json(make()), output or Path(STDOUT), overwrite):
+    if write_page(dump_json(_json_schema(document)), output or Path(STDOUT), overwrite):
         show_text(f"written to {output}")
     return DONE
+
+
+def _json_schema(document: Document) -> dict[str, Any]:
+    """Return the JSON Schema of a kind of document; only what it needs is loaded."""
+    if document == "log":
+        return log.line_schema()
+    if document == "report":
+        from synthclin.report.record.json_schema import json_schema
+
+        return json_schema()
+    from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
+
+    return study_json_schema() if document == "study" else schema_json_schema()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthclin import log
 from synthclin.cli.terminal import STDOUT, warn, write_out
 from synthclin.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthclin.rules.validation import Finding
     from synthclin.schema import Schema
     from synthclin.study.config import Config
     from synthclin.tables import CsvSafe
@@ -27,7 +27,6 @@ __all__ = [
     "first_checks",
     "place_for",
     "silenced",
-    "warn_of",
     "warn_of_formulas",
     "write_page",
     "write_sample",
@@ -90,23 +89,9 @@ def write_page(text: str, output: Path, overwrite: bool) -> bool:
     return True
 
 
-@contextmanager
-def silenced(quiet: bool) -> Iterator[None]:
-    """Suppress progress on stderr where `quiet` is set."""
-    from synthclin import progress
-
-    with progress.quiet() if quiet else ExitStack():
-        yield
-
-
-def warn_of(quiet: bool) -> Callable[[Finding], None]:
-    """Return a function that prints a finding on stderr, or drops it where `quiet` is set."""
-
-    def show(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return show
+def silenced(quiet: bool) -> AbstractContextManager[None]:
+    """Suppress progress and warnings on stderr where `quiet` is set."""
+    return log.quiet() if quiet else nullcontext()
 
 
 def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs.csv_safe: escape") -> None:
@@ -114,7 +99,7 @@ def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs
     from synthclin.tables import spreadsheet_warnings
 
     for finding in spreadsheet_warnings(table, schema, remedy):
-        warn(str(finding))
+        warn(finding)
 
 
 def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:

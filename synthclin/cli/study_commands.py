@@ -10,9 +10,9 @@ import typer
 from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_audits, show_cohort, show_plan, show_verdict, verdict_record
-from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
+from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced
 from synthclin.cli.sweep_output import show_sweep, show_sweep_plan, sweep_record
-from synthclin.cli.terminal import show_json, show_text
+from synthclin.cli.terminal import show_json, show_text, warn
 from synthclin.errors import ConfigError
 
 # Imports inside commands: `synthclin --help` does not load torch.
@@ -32,6 +32,7 @@ def run(
 ) -> int:
     """Run a study: fit, sample, score, report; or every cell of a sweep that is not complete.
 
+    With --resume an interrupted run continues, and a complete one stays as it is, so that a job can be started again.
     The exit code is 3 if a gate is missed; that of a sweep is 1 if a cell failed, whatever its gates.
     """
     first_checks(config)
@@ -47,18 +48,20 @@ def run(
         return DONE
     with silenced(quiet):
         if dry:
-            planned = plan.dry_run(study, on_finding=warn_of(quiet))
+            planned = plan.dry_run(study, on_finding=warn)
             (show_json if as_json else show_plan)(planned)
             return DONE
-        done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
+        done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn)
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
-        show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
+        show_json(
+            {"folder": done.folder.as_posix(), "ran": done.ran, "cohorts": cohorts, **verdict_record(done.report)}
+        )
     else:
         show_verdict(done.report)
         for cohort in done.manifest.cohorts:
             show_cohort(cohort)
-        show_text(f"written to {done.folder.as_posix()}/")
+        show_text(f"{'written to' if done.ran else 'complete already:'} {done.folder.as_posix()}/")
     return exit_code(done.report)
 
 
@@ -103,7 +106,7 @@ def fit(
     if assists(study, resume):
         return DONE
     with silenced(quiet):
-        study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
+        study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn)
     show_text(f"written to {output}/")
     return DONE
 

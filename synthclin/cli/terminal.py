@@ -5,11 +5,31 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["STDOUT", "complain", "legible", "show_json", "show_status", "show_table", "show_text", "warn", "write_out"]
+from synthclin import log
+from synthclin.errors import OutputError
+
+if TYPE_CHECKING:
+    from synthclin.rules.validation import Finding
+
+__all__ = [
+    "STDOUT",
+    "attach",
+    "drop_out",
+    "flush_out",
+    "legible",
+    "show_json",
+    "show_status",
+    "show_table",
+    "show_text",
+    "warn",
+    "write_out",
+]
 
 STDOUT = "-"
 """The output path that stands for stdout."""
@@ -38,6 +58,13 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("synthclin.ascii", _in_ascii)
 
 
+def attach() -> None:
+    """Let stdout and stderr lead nowhere where they are closed, as some schedulers start a process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
 def legible() -> None:
     """Let stdout and stderr replace characters that their encoding lacks, such as a minus sign in ASCII."""
     for stream in (sys.stdout, sys.stderr):
@@ -45,17 +72,43 @@ def legible() -> None:
             stream.reconfigure(errors="synthclin.ascii")
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise OutputError where stdout cannot be written, such as on a full disk; what was buffered is dropped."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader went away
+        raise
+    except OSError as problem:
+        drop_out()
+        what, remedy = f"cannot be written ({problem.strerror})", "Free some space, or write to another place."
+        raise OutputError("stdout", what, remedy) from None
+
+
 def write_out(content: str | bytes) -> None:
     """Write the content of a file to stdout, as UTF-8."""
     data = content.encode() if isinstance(content, str) else content
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    with _writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def flush_out() -> None:
+    """Write what is buffered for stdout; raises OutputError, or BrokenPipeError where its reader went away."""
+    with _writing():
+        sys.stdout.flush()
+
+
+def drop_out() -> None:
+    """Let stdout lead nowhere: Python would write its buffer again at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_text(text: str) -> None:
     """Print one result on stdout."""
-    sys.stdout.write(f"{text}\n")
+    with _writing():
+        sys.stdout.write(f"{text}\n")
 
 
 def show_json(value: object) -> None:
@@ -67,7 +120,8 @@ def show_json(value: object) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text), indent=1) + "\n"  # escapes, so that names stay what they are
-    sys.stdout.write(text)
+    with _writing():
+        sys.stdout.write(text)
 
 
 def show_status(line: str) -> None:
@@ -102,17 +156,9 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         show_text("  ".join(cells).rstrip())
 
 
-def warn(text: str) -> None:
-    """Print a warning on stderr."""
-    sys.stderr.write(f"warning: {text}\n")
-
-
-def complain(text: str, detail: dict[str, Any] | None = None) -> None:
-    """Print an error on stderr, or as JSON on stdout where its parts are given as `detail`."""
-    if detail is None:
-        sys.stderr.write(f"error: {text}\n")
-    else:
-        show_json({"error": detail})
+def warn(finding: Finding) -> None:
+    """Write a finding to stderr as a warning."""
+    log.emit(log.Warned(finding.where, finding.what, finding.remedy))
 
 
 def _show_rich(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

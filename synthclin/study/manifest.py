@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from synthclin import log
 from synthclin.errors import ConfigError
 from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.evaluation.score import Score, details_of
@@ -179,10 +180,12 @@ class Clock:
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Time the block as stage `name`."""
+        """Time the block as stage `name`, and report it in the log."""
         start = time.perf_counter()
+        log.emit(log.StageBegin(name))
         yield
         self.seconds[name] = round(time.perf_counter() - start, 3)
+        log.emit(log.StageEnd(name, self.seconds[name]))
 
 
 def versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthclin import log
 from synthclin.errors import ConfigError, OutputError
 from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.privacy.details import MembershipDetails
@@ -23,6 +24,7 @@ from synthclin.study.audit import release_check
 from synthclin.study.config import Config, load
 from synthclin.study.data import Real, prepare
 from synthclin.study.few_events import few_events_findings
+from synthclin.study.finished import differences, read_finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,11 +45,12 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Finished run: its folder, report and manifest."""
+    """Finished run: its folder, report and manifest, and whether it was run now or was complete before."""
 
     folder: Path
     report: Report
     manifest: manifest.Manifest
+    ran: bool = True
 
 
 def _silent(finding: Finding) -> None:
@@ -70,7 +73,8 @@ def run(
         config: a YAML study, its content as a mapping, or what `synthclin.study.config.load` returned.
         overrides: ``KEY=VALUE`` texts, as for `load`.
         overwrite: replace the folder of an earlier run and the checkpoint of an interrupted one.
-        resume: continue from the checkpoint of an interrupted run.
+        resume: continue from the checkpoint of an interrupted run, if there is one. A folder that is complete, that is
+            unaltered and of the same study, table and versions of packages, is returned as it is.
         on_finding: is called with each finding about the real table or the checkpoint that does not stop the run.
 
     Returns:
@@ -78,7 +82,7 @@ def run(
 
     Raises:
         DataError: the real table cannot be read or breaks its schema.
-        OutputError: the folder cannot be written, or holds a checkpoint and neither `resume` nor `overwrite` is set;
+        OutputError: the folder cannot be written, or has a checkpoint and neither `resume` nor `overwrite` is set;
             known before training unless the disk fills up.
         ConditionError: a cohort has too few training patients, or the model cannot sample it.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
@@ -96,7 +100,12 @@ def run(
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
     sharding = ShardCheckpoint.beside(config.folder)
     overwrite = overwrite or config.outputs.overwrite
-    for checkpoint in (training, auditing, sharding):
+    checkpoints = (training, auditing, sharding)
+    if resume and config.folder.exists() and _complete(config, overwrite=overwrite):
+        for checkpoint in checkpoints:
+            checkpoint.discard()  # of a process that was killed after its folder was in place
+        return Run(config.folder, *read_finished(config.folder), ran=False)
+    for checkpoint in checkpoints:
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     _refuse_spent(config, resumed=resume and training.exists)
     real = prepare(config, clock, on_finding)
@@ -107,9 +116,7 @@ def run(
         staged_folder(config.folder, overwrite=overwrite) as folder,
     ):
         _resume_or_discard(training, resume, on_finding)
-        for checkpoint in (auditing, sharding):
-            if checkpoint.exists and not resume:
-                checkpoint.discard()
+        _continue_or_discard({"audit": auditing, "sample": sharding}, resume=resume)
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
         for finding in stages.model_findings(config, model):
@@ -201,6 +208,16 @@ def _resumable(checkpoint: Checkpoint, kind: str, on_finding: Callable[[Finding]
         raise
 
 
+def _complete(config: Config, *, overwrite: bool) -> bool:
+    """Return whether the folder of a study is complete; refuse another one unless it may be overwritten."""
+    found = differences(config)
+    if found and not overwrite:
+        what = f"holds no complete run of this study: it differs in {', and in '.join(found)}"
+        remedy = "Name another `outputs.folder`, or add --overwrite to run again."
+        raise OutputError(str(config.folder), what, remedy)
+    return not found
+
+
 def _refuse_spent(config: Config, *, resumed: bool) -> None:
     """Refuse a fit beyond the ledger file before the table is read; a resumed one may have spent its budget already."""
     if config.protect.dp is not None and not resumed:
@@ -214,15 +231,24 @@ def _refuse_discarding(checkpoint: Checkpoint, *, resume: bool, overwrite: bool)
         raise OutputError(str(checkpoint.folder), what, "Add --resume to continue it, or --overwrite to begin anew.")
 
 
+def _continue_or_discard(checkpoints: Mapping[str, Checkpoint], *, resume: bool) -> None:
+    """Say which parts of an interrupted run continue, or discard them."""
+    for kind, checkpoint in checkpoints.items():
+        if checkpoint.exists and not resume:
+            checkpoint.discard()
+        elif checkpoint.exists:
+            log.emit(log.Note(f"the {kind} continues from its checkpoint"))
+
+
 def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callable[[Finding], None]) -> None:
     """Discard an old checkpoint unless the training is resumed from it."""
     if checkpoint.exists and not resume:
         checkpoint.discard()
         what, remedy = "the checkpoint of an interrupted training is discarded", "The training starts anew."
         on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
-    elif resume and not checkpoint.exists:
-        what, remedy = "there is no checkpoint to resume from", "The training starts from the beginning."
-        on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+    elif resume:
+        continues = "continues from its checkpoint" if checkpoint.exists else "starts, without a checkpoint"
+        log.emit(log.Note(f"the training {continues}"))
 
 
 def _rows(real: Real, samples: stages.Samples) -> dict[str, int]:

@@ -10,14 +10,13 @@ from multiprocessing import parent_process
 from types import FrameType
 from typing import Literal, NamedTuple
 
-from synthclin.errors import ConfigError, ModelFormatError, SynthclinError
+from synthclin.errors import ModelFormatError, SynthclinError
 from synthclin.models import Checkpoint
 from synthclin.models.distributed import one_thread
 from synthclin.progress import quiet
-from synthclin.study import manifest
 from synthclin.study import run as study_run
-from synthclin.study.config import Cell, resolved_yaml
-from synthclin.study.data import read_same
+from synthclin.study.config import Cell
+from synthclin.study.finished import differences
 
 __all__ = ["Failure", "State", "run_cell", "state_of"]
 
@@ -35,27 +34,15 @@ class Failure(NamedTuple):
 def state_of(cell: Cell) -> State:
     """Return what there is of a cell.
 
-    Complete is a run folder whose files are unaltered and whose study, table and package versions are those of now;
-    ``outdated`` is any other folder, ``unfinished`` an interrupted run with a checkpoint.
+    ``complete`` is a run folder without `synthclin.study.finished.differences`, ``outdated`` any other folder, and
+    ``unfinished`` an interrupted run with a checkpoint.
     """
     config = cell.config
     if any(checkpoint.exists for checkpoint in _checkpoints(cell)):
         return "unfinished"
     if not config.folder.exists():
         return "to run"
-    try:
-        record = manifest.read(config.folder)
-        written = (config.folder / "config.yaml").read_text("utf-8")
-    except (ConfigError, OSError, UnicodeDecodeError):
-        return "outdated"
-    same = (
-        written == resolved_yaml(config)
-        and record.versions == manifest.versions()
-        and record.source is not None
-        and read_same(config, record.source)
-        and not manifest.altered(config.folder, record.files)
-    )
-    return "complete" if same else "outdated"
+    return "outdated" if differences(config) else "complete"
 
 
 def run_cell(cell: Cell, *, resume: bool) -> Failure | None:

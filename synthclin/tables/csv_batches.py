@@ -42,7 +42,8 @@ def csv_batches(
     Arguments:
         path: of the file.
         suffix: ``.csv``, ``.csv.gz`` or ``.csv.zst``.
-        schema: as for `read_table`. Without one, the dtype of a column may differ between batches.
+        schema: as for `read_table`. Without one every cell stays as it is written: the type of a column shows in all
+            batches together.
         notation: separator, decimal sign, encoding and date format, where they are not the usual ones.
 
     Raises:
@@ -72,7 +73,7 @@ def csv_batches(
             line += block.count(b"\n")
             if names is None:
                 names, body, first_line = header(body, where, notation.sign)
-            table = rows_of(names, body, first_line, where, schema, plain)
+            table = rows_of(names, body, first_line, where, schema, plain, as_text=schema is None)
             rows += len(table)
             if len(table):
                 yield table, file.tell() / size

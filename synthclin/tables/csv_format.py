@@ -101,7 +101,14 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
 
 
 def rows_of(
-    names: list[str], body: str, first_line: int, where: str, schema: Schema | None, notation: FileNotation
+    names: list[str],
+    body: str,
+    first_line: int,
+    where: str,
+    schema: Schema | None,
+    notation: FileNotation,
+    *,
+    as_text: bool = False,
 ) -> pd.DataFrame:
     """Return the rows of whole lines of CSV text, none for an empty text.
 
@@ -112,11 +119,14 @@ def rows_of(
         where: the file's name, for errors.
         schema: as for `from_csv`.
         notation: of the file.
+        as_text: keep every cell as it is written.
 
     Raises:
         DataError: naming the line.
     """
     columns = _columns(names, body, first_line, where, notation.sign)
+    if as_text:
+        return pd.DataFrame({name: cells.to_numpy(zero_copy_only=False) for name, cells in columns.items()})
     declared = {} if schema is None else schema.columns
     names = [_declared_spelling(name, declared) for name in names]
     cells = zip(names, columns.values(), strict=True)

@@ -13,6 +13,8 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.progress import track
 from synthclin.schema.arguments import require_schema
 from synthclin.seeds import numpy_generator, stream_seed
+from synthclin.tables.file_notation import FileNotation
+from synthclin.tables.table_batches import retyped_as_csv
 from synthclin.tables.table_sources import is_database, table_batches
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class PatientSample(NamedTuple):
 def read_sample(
     source: str | Path,
     patients: int,
-    schema: Schema,
+    schema: Schema | None = None,
     random_state: int = 0,
     **reading: Any,  # noqa: ANN401 - as for `read_table`
 ) -> PatientSample:
@@ -53,7 +55,7 @@ def read_sample(
     Arguments:
         source: as for `synthclin.read_table`.
         patients: how many patients, at least 2; all where the table has fewer.
-        schema: what the columns mean.
+        schema: what the columns mean; without one each row is a patient.
         random_state: the same number gives the same patients, whatever the order of the rows where they have
             identifiers.
         reading: notation, query or table, as for `synthclin.read_table`.
@@ -72,10 +74,12 @@ def read_sample(
         >>> len(found.table), found.rows
         (100, 1000)
     """
-    require_schema(schema)
+    if schema is not None:
+        require_schema(schema)
     if not isinstance(patients, int) or patients < 2:
         raise ConfigError("sample", f"{patients!r} is no number of patients", "Give a whole number from 2 on.")
-    if schema.entity is None and is_database(source):
+    entity = None if schema is None else schema.entity
+    if entity is None and is_database(source):
         what = "rows of a database have no order, so a sample of them could not be repeated"
         remedy = "Declare the column of the patients' identifiers `role: entity`, or sample in the query."
         raise ConfigError("sample", what, remedy)
@@ -89,7 +93,11 @@ def read_sample(
             read = 0 if share is None else int(100 * share)  # a database does not say how many rows follow
             step(read - percent, f"{rows:,} rows")
             percent = read
-    return PatientSample(sample.table(), rows)
+    table = sample.table()
+    if schema is None and not is_database(source):
+        declared = {key: value for key, value in reading.items() if key in FileNotation.model_fields}
+        table = retyped_as_csv(table, source, FileNotation(**declared))
+    return PatientSample(table, rows)
 
 
 class _Sample:
@@ -142,9 +150,9 @@ class _Sample:
 class _Keys:
     """The random key of each row's patient."""
 
-    def __init__(self, schema: Schema, seed: int, where: str) -> None:
-        self.entity, self.where = schema.entity, where
-        self.column = None if schema.entity is None else schema.columns[schema.entity]
+    def __init__(self, schema: Schema | None, seed: int, where: str) -> None:
+        self.entity, self.where = None if schema is None else schema.entity, where
+        self.column = None if schema is None or self.entity is None else schema.columns[self.entity]
         self.generator = numpy_generator(seed, "sample of patients")
         self.secret = f"{stream_seed(seed, 'sample of patients'):016x}"  # 16 bytes, as SipHash needs
 

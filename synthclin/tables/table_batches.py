@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.io.files import path_of, refuse_absent, refuse_special
 from synthclin.tables.csv_batches import csv_batches
+from synthclin.tables.csv_format import from_csv
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.packed_csv import PACKED
 from synthclin.tables.parquet_batches import parquet_batches
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.schema import Schema
 
-__all__ = ["file_batches"]
+__all__ = ["file_batches", "retyped_as_csv"]
 
 _CSV = (".csv", *PACKED)
 
@@ -33,7 +34,7 @@ def file_batches(
 
     Arguments:
         path: the file, or a folder of Parquet files.
-        schema: what the columns mean; the rows are not checked.
+        schema: what the columns mean; the rows are not checked. Without one, cells of a CSV file are text.
         notation: of the file.
 
     Raises:
@@ -54,3 +55,18 @@ def file_batches(
         refuse_notation(notation, suffix, str(path))
         return parquet_batches(path)
     return iter([(read_file(path, schema, notation), 1.0)])
+
+
+def retyped_as_csv(rows: pd.DataFrame, path: str | Path, notation: FileNotation) -> pd.DataFrame:
+    """Return rows of a table file that were read without a schema, in the types that a file of these rows would have.
+
+    Arguments:
+        rows: from batches of `file_batches`.
+        path: the file; only cells of a CSV file are still text.
+        notation: of the file.
+    """
+    if not str(path).lower().endswith(_CSV):
+        return rows
+    plain = notation.model_copy(update={"encoding": None})
+    content = rows.to_csv(index=False, sep=plain.sign, lineterminator="\n").encode()
+    return from_csv(content, str(path), None, plain)

@@ -89,7 +89,9 @@ def test_the_folder_has_shards_and_says_so(finished):
     assert "Scores are of the first 320 of 1\u202f000 synthetic rows, a random sample." in report.notes
     for page in ("report.md", "report-shareable.md"):
         assert re.search(r"Scores are of the first 320 of 1.000 synthetic rows", (folder / page).read_text())
-    assert re.search(r"synthetic/shards.json, 1.000 rows", (folder / "report.html").read_text())
+    page = (folder / "report.html").read_text()
+    assert re.search(r"synthetic/shards.json, 1.000 rows", page)
+    assert re.search(r"320 of 1.000 rows, 4 columns judged", page)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -130,3 +130,15 @@ def test_memory_is_bounded_by_the_sample(tmp_path):
     assert (len(found.table), found.rows) == (2000, 400_000)
     assert most < 16e6 < table.memory_usage().sum()
     assert pq.ParquetFile(path).num_row_groups == 20
+
+
+def test_without_a_schema_cells_have_the_types_of_a_file_of_these_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_batches, "BLOCK", 60)
+    cells = [f"{i};{i},50;{i:03d};{i if i % 7 else 'A'}" for i in range(100)]
+    path = tmp_path / "ward.csv"
+    path.write_text("n;x;code;mixed\n" + "\n".join(cells))
+    found = read_sample(path, 1000, separator=";", decimal=",")
+    pd.testing.assert_frame_equal(found.table, sc.read_table(path, separator=";", decimal=","))
+    part = read_sample(path, 20, separator=";", decimal=",").table
+    assert part.dtypes.astype(str).to_dict() == {"n": "Int64", "x": "float64", "code": "object", "mixed": "object"}
+    assert len(part) == 20

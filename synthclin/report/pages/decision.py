@@ -129,7 +129,9 @@ def _decision(report: Findings) -> Decision:
         title=sentence_case(name),
         sentence=sentence(statuses),
         open=_open(questions),
-        meta=_meta(facts, tool, report.sections.get("patients") or {}),
+        meta=_meta(
+            facts, tool, report.sections.get("patients") or {}, 0 if report.table is None else report.table.rows
+        ),
         groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
         facts=tuple(_stated(report, fact) for fact in key_facts(report)),
         limits=stated_limits(report),
@@ -312,10 +314,17 @@ def _dp_row(dp: str | None, *, covers_report: bool) -> DecisionRow:
     )
 
 
-def _meta(facts: Provenance, tool: str, patients: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the sizes of the tables and the run; `patients` are their numbers where rows are visits."""
+def _meta(
+    facts: Provenance, tool: str, patients: Mapping[str, int], released: int
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the sizes of the tables and the run.
+
+    `patients` are their numbers where rows are visits, `released` the rows of the file where fewer are scored.
+    """
     rows = facts.rows.get("synthetic")
     size = not_assessable() if rows is None else tr("{n} rows", n=number(rows, 0))
+    if rows is not None and rows < released:
+        size = tr("{n} of {total} rows", n=number(rows, 0), total=number(released, 0))
     if rows is not None and "synthetic" in patients:
         size = tr(
             "{visits} visits of {patients} patients", visits=number(rows, 0), patients=number(patients["synthetic"], 0)
