@@ -94,7 +94,7 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         for finding in [*check(table, schema), *examine_visits(table, schema)]:
             on_finding(finding)
         kept = in_order(kept, schema)
-        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
+        if config.outputs.table in {"csv", "csv.gz"} and config.outputs.csv_safe == "warn":
             for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
                 on_finding(finding)
     with clock.stage("split"):

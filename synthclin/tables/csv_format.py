@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "from_csv_zst", "to_csv"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "from_csv_zst", "to_csv", "to_csv_gz"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
@@ -127,6 +127,11 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         texts[name] = np.where(coded.isna(), texts[name], coded.map(str))
     written = pd.DataFrame(joined(texts, schema.columns)).rename(columns=safe)
     return written.to_csv(index=False, lineterminator="\n").encode()
+
+
+def to_csv_gz(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
+    """Return a typed table as CSV text compressed by gzip, without a time; see `to_csv`."""
+    return gzip.compress(to_csv(table, schema, csv_safe), mtime=0)
 
 
 def _refuse_long_cells(content: bytes, where: str, separator: str) -> None:

@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from synthclin.errors import ConfigError, DataError, SynthclinError
+from synthclin.errors import ConfigError, DataError
 from synthclin.io.source_date import source_date
 from synthclin.schema.columns import Column
+from synthclin.schema.dtypes import retyped
 from synthclin.tables.arrow_columns import is_text
 from synthclin.tables.csv_format import cell_texts
 from synthclin.tables.parquet_format import written_columns
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from synthclin.schema import Schema
 
-__all__ = ["WRITING", "to_readstat"]
+__all__ = ["WRITING", "refuse_unwritable", "require_readstat", "to_readstat", "to_transport"]
 
 WRITING = {".sav": "write_sav", ".dta": "write_dta", ".xpt": "write_xport"}
 """The writing function of pyreadstat by file suffix."""
@@ -33,6 +34,12 @@ WRITING = {".sav": "write_sav", ".dta": "write_dta", ".xpt": "write_xport"}
 _EXACT = 2**53  # whole numbers beyond are not exact in a float64
 _SHORT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
 _NAMES = {".sav": re.compile(r"[A-Za-z@#][A-Za-z0-9_.@#$]{0,63}(?<![._])"), ".dta": _SHORT, ".xpt": _SHORT}
+_RESERVED = {
+    ".sav": re.compile("all|and|by|eq|ge|gt|le|lt|ne|not|or|to|with", re.IGNORECASE),
+    ".dta": re.compile(
+        "_all|_b|_coef|_cons|_n|_N|_pi|_pred|_rc|_skip|byte|double|float|if|in|int|long|str[0-9]+|strL|using|with"
+    ),
+}
 _LABEL = {".sav": 255, ".dta": 80, ".xpt": 255}  # bytes of a variable label
 _VALUE_LABEL = 120  # bytes
 _MISSING = 3  # missing codes that a variable of SPSS can declare
@@ -63,7 +70,7 @@ def to_readstat(table: pd.DataFrame, schema: Schema, *, suffix: str) -> bytes:
         ConfigError: pyreadstat is not installed.
         DataError: a name, a number or a text cannot be written in this format.
     """
-    write = _function(suffix)
+    write = require_readstat(suffix)
     arrow = written_columns(table, schema)
     _refuse_names(arrow.column_names, suffix)
     columns = {name: schema.columns.get(name) for name in arrow.column_names}
@@ -77,26 +84,67 @@ def to_readstat(table: pd.DataFrame, schema: Schema, *, suffix: str) -> bytes:
         keys["variable_value_labels"] = _value_labels(columns, frame)
     if suffix == ".sav":
         keys["missing_ranges"] = _missing(columns, frame)
+    return _written(write, frame, suffix, keys)
+
+
+def refuse_unwritable(schema: Schema, suffix: str) -> None:
+    """Refuse a schema whose tables cannot be written in a format: by its names, and numbers beyond 2^53.
+
+    Raises:
+        ConfigError: pyreadstat is not installed.
+        DataError: naming the column.
+    """
+    names = [name for name, column in schema.columns.items() if column.reason_for is None]
+    none = retyped(pd.DataFrame({name: pd.Series([None], dtype=object) for name in names}), schema)
+    for name in names:
+        column = schema.columns[name]
+        if column.is_integer and column.bounds is not None and max(map(abs, column.bounds)) > _EXACT:
+            raise _too_large(name)
+    to_readstat(none, schema, suffix=suffix)
+
+
+def to_transport(frame: pd.DataFrame, labels: Mapping[str, str], *, name: str, label: str) -> bytes:
+    """Return a SAS transport file of version 5, the form of data sets that are submitted to an authority.
+
+    Arguments:
+        frame: columns of float64, or of object holding str, date, datetime and None; names of at most 8 characters.
+        labels: of the columns, at most 40 bytes each.
+        name: of the data set, at most 8 characters.
+        label: of the data set, at most 40 bytes.
+
+    Raises:
+        ConfigError: pyreadstat is not installed.
+        DataError: a cell cannot be written.
+    """
+    keys = {"column_labels": dict(labels), "table_name": name, "file_label": label, "file_format_version": 5}
+    return _written(require_readstat(".xpt"), frame, ".xpt", keys)
+
+
+def _written(write: Callable[..., None], frame: pd.DataFrame, suffix: str, keys: Mapping[str, Any]) -> bytes:
+    """Return the bytes that a function of pyreadstat writes."""
     try:
         with tempfile.TemporaryDirectory(prefix="synthclin-") as folder:
             path = Path(folder) / f"table{suffix}"
             write(frame, path, **keys)
             content = path.read_bytes()
-    except SynthclinError:
-        raise
     except Exception:  # noqa: BLE001 (ReadStat raises errors of many kinds, which may quote cells)
         what, remedy = f"cannot be written as a {suffix} file", "Shorten names and texts, or write CSV or Parquet."
         raise DataError("table", what, remedy) from None
     return _undated(content, suffix)
 
 
-def _function(suffix: str) -> Callable[..., None]:
+def require_readstat(suffix: str, where: str = "write_table") -> Callable[..., None]:
+    """Return the function of pyreadstat that writes files with this suffix.
+
+    Raises:
+        ConfigError: pyreadstat is not installed.
+    """
     try:
         found: Callable[..., None] = getattr(importlib.import_module("pyreadstat"), WRITING[suffix])
     except ImportError:
         remedy = 'Install it: pip install -c constraints.txt ".[readstat]"'
         what = f"files ending in '{suffix}' are written by pyreadstat, which is absent"
-        raise ConfigError("write_table", what, remedy) from None
+        raise ConfigError(where, what, remedy) from None
     return found
 
 
@@ -108,6 +156,9 @@ def _refuse_names(names: list[str], suffix: str) -> None:
             what = f"files ending in '{suffix}' have no such names of columns"
             remedy = "Use at most 32 letters, digits and _, a letter first, or write CSV or Parquet."
             raise DataError(f"column {name!r}", what, remedy)
+        if suffix in _RESERVED and _RESERVED[suffix].fullmatch(name):
+            what = f"files ending in '{suffix}' have no column of this name, which is a word of the language"
+            raise DataError(f"column {name!r}", what, "Rename the column, or write CSV or Parquet.")
         if name.lower() in seen and suffix != ".dta":
             what = f"files ending in '{suffix}' do not tell small letters from capital ones in names"
             raise DataError(f"column {name!r}", what, "Rename one of the two columns.")
@@ -121,14 +172,18 @@ def _cells(array: pa.ChunkedArray, name: str, column: Column | None, table: pd.D
         return pd.Series(cell_texts(table[name], column), dtype=object)
     if pa.types.is_integer(kind):
         if array.null_count < len(array) and pc.max(pc.abs(array)).as_py() > _EXACT:
-            what = "holds whole numbers beyond 2^53, which this format does not hold exactly"
-            raise DataError(f"column {name!r}", what, "Declare it `type: text`, or write CSV or Parquet.")
+            raise _too_large(name)
         return pd.Series(array.cast(pa.float64()).to_numpy())
     if is_text(kind) and column is not None and column.levels and all(map(_is_number, _codes(column))):
         return pd.Series([None if text is None else float(text) for text in array.to_pylist()], dtype=float)
     if pa.types.is_null(kind) or is_text(kind) or pa.types.is_date(kind):
         return pd.Series(array.to_pylist(), dtype=object)
     return pd.Series(array.to_numpy())
+
+
+def _too_large(name: str) -> DataError:
+    what = "holds whole numbers beyond 2^53, which this format does not hold exactly"
+    return DataError(f"column {name!r}", what, "Declare it `type: text`, or write CSV or Parquet.")
 
 
 def _codes(column: Column) -> list[object]:

@@ -14,7 +14,7 @@ from synthclin.io.files import path_of, refuse_absent, refuse_special, write_ato
 from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv
+from synthclin.tables.csv_format import from_csv, from_csv_gz, from_csv_zst, to_csv, to_csv_gz
 from synthclin.tables.database_output import to_database
 from synthclin.tables.database_source import ENVIRONMENT
 from synthclin.tables.excel_format import from_excel
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["notations", "read_file", "refuse_table", "spreadsheet_warnings", "stem_of", "suited", "write_table"]
 
 Reader = Callable[..., pd.DataFrame]
-Writer = Callable[[pd.DataFrame, "Schema"], bytes]
+Writer = Callable[..., bytes]
 
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
@@ -44,8 +44,11 @@ READERS: dict[str, Reader] = {
 }
 _CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
 _NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".csv.zst": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
+CSV = (".csv", ".csv.gz")
+"""The endings of text files, whose cells a spreadsheet may run as formulas."""
 WRITERS: dict[str, Writer] = {
     ".csv": to_csv,
+    ".csv.gz": to_csv_gz,
     ".parquet": to_parquet,
     **{suffix: partial(to_readstat, suffix=suffix) for suffix in WRITING},
 }
@@ -108,8 +111,9 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     r"""Write a typed table to a file by its ending; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
-    are empty (CSV) or null. ``.csv`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt`` need the extra
-    ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner only.
+    are empty (CSV) or null. ``.csv``, ``.csv.gz`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt``
+    need the extra ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner
+    only.
 
     Arguments:
         table: the table; its columns may have the dtypes of the schema or of a training table.
@@ -140,7 +144,8 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
         return
     path = path_of(path)
     suffix = _suffix(path, tuple(WRITERS))
-    content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
+    writer = WRITERS[suffix]
+    content = writer(table, schema, csv_safe) if suffix in CSV else writer(table, schema)
     write_atomic(path, content)
 
 

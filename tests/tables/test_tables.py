@@ -387,8 +387,8 @@ class TestWriting:
     def test_refusals(self, tmp_path):
         schema = schema_of(x={"type": "number"}, y={"type": "number"})
         table = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]})
-        with pytest.raises(DataError, match=r"Use .csv, .parquet, .sav, .dta or .xpt"):
-            write_table(table, tmp_path / "t.csv.gz", schema)
+        with pytest.raises(DataError, match=r"Use .csv, .csv.gz, .parquet, .sav, .dta or .xpt"):
+            write_table(table, tmp_path / "t.csv.zst", schema)
         with pytest.raises(OutputError):
             write_table(table, tmp_path / "none" / "t.csv", schema)
         assert list(tmp_path.iterdir()) == []
