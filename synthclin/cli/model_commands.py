@@ -13,16 +13,16 @@ from synthclin.cli.options import (
     Escape,
     IdStart,
     ModelFolder,
-    Output,
     Overwrite,
     Quiet,
     ReadOptions,
     Seed,
     TableFile,
+    TableOutput,
     with_read_options,
 )
 from synthclin.cli.output import show_sample_facts, warn_of_interpolation
-from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_sample
+from synthclin.cli.shared_steps import first_checks, silenced, table_place_for, write_sample
 from synthclin.cli.terminal import STDOUT, show_json, show_text
 from synthclin.errors import ConfigError
 
@@ -34,7 +34,7 @@ __all__ = ["impute", "sample"]
 
 def sample(
     model: ModelFolder,
-    output: Output,
+    output: TableOutput,
     rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Number of rows.")],
     where: Annotated[
         str | None,
@@ -55,11 +55,11 @@ def sample(
 ) -> int:
     """Sample rows from a model into a file.
 
-    The name of the file ends in .csv or .parquet; `-` writes CSV to stdout.
+    They go into a file, whose ending is its format, or into a new table of a database; `-` writes CSV to stdout.
     """
     first_checks(folders=[model])
-    place_for(output, overwrite)
-    if as_json and str(output) == STDOUT:
+    table_place_for(output, overwrite)
+    if as_json and output == STDOUT:
         raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
     from synthclin.io.documents import validate
     from synthclin.models import load
@@ -89,7 +89,7 @@ def sample(
     else:
         if not quiet and (where is not None or mix):
             show_sample_facts(synthesizer.sample_facts_)
-        if str(output) != STDOUT:
+        if output != STDOUT:
             show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
@@ -98,7 +98,7 @@ def sample(
 def impute(
     model: ModelFolder,
     data: TableFile,
-    output: Output,
+    output: TableOutput,
     notation: ReadOptions,
     imputations: Annotated[
         int | None,
@@ -119,7 +119,7 @@ def impute(
     They are sampled from the model, given the observed cells of each row.
     """
     first_checks(tables=[data], folders=[model])
-    place_for(output, overwrite)
+    table_place_for(output, overwrite)
     from synthclin.models import load
     from synthclin.sampling.imputation import stacked
     from synthclin.tables import read_table

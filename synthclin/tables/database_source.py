@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError, SynthclinError
+from synthclin.tables.addresses import ENVIRONMENT
 from synthclin.tables.arrow_columns import from_arrow, refuse_repeated, refuse_wide
 from synthclin.tables.database_queries import CAST, gathered
 from synthclin.tables.select_statement import one_select
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from synthclin.tables.database_queries import Request
     from synthclin.tables.file_notation import FileNotation
 
-__all__ = ["ENVIRONMENT", "connected", "from_database"]
-
-ENVIRONMENT = "env:"
-"""The beginning of a source whose address is in an environment variable."""
+__all__ = ["connected", "from_database"]
 
 _ROWS = 10_000  # of a batch
 _DRIVERS = ("psycopg", "psycopg2", "pg8000")  # of PostgreSQL, the first that is installed

@@ -13,16 +13,17 @@ from synthclin.io.documents import validate
 from synthclin.io.files import path_of
 from synthclin.rules.validation import conform
 from synthclin.schema.arguments import require_schema
+from synthclin.tables.addresses import DUCKDB, ENVIRONMENT, refuse_address
 from synthclin.tables.database_queries import Request
-from synthclin.tables.database_source import ENVIRONMENT, from_database
-from synthclin.tables.duckdb_source import DUCKDB, from_duckdb
+from synthclin.tables.database_source import from_database
+from synthclin.tables.duckdb_source import from_duckdb
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_files import read_file
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["DATABASES", "is_database", "read_table", "refuse_address"]
+__all__ = ["DATABASES", "read_table"]
 
 DatabaseReader = Callable[[Request, FileNotation], pd.DataFrame]
 
@@ -109,28 +110,6 @@ def read_table(
     except DataError as error:
         # The place distinguishes several tables.
         raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
-
-
-def is_database(source: str | Path) -> bool:
-    """Return whether a source is a database, not a file.
-
-    Example:
-        >>> is_database("duckdb:///ward.db"), is_database("ward.csv")
-        (True, False)
-    """
-    return str(source).startswith(tuple(DATABASES))
-
-
-def refuse_address(source: str | Path, where: str) -> None:
-    """Refuse the address of a server in the place of a source, without repeating it: it may hold a password.
-
-    Raises:
-        ConfigError: it is one.
-    """
-    text = str(source)
-    if "://" in text and not is_database(text):
-        what = "the address of a database may hold a password, so it is not written here"
-        raise ConfigError(where, what, "Put it into an environment variable, and write `env:DATABASE_URL` here.")
 
 
 def _reader(source: str | Path) -> DatabaseReader | None:

@@ -42,7 +42,12 @@ def test_a_run_writes_verifies_and_describes_a_table_of_any_format(study, kind):
 @pytest.mark.parametrize(
     ("kind", "name", "column", "says"),
     [
-        ("xpt", "größe", {"type": "number"}, "outputs.table: column 'größe': files ending in '.xpt' have no such names"),
+        (
+            "xpt",
+            "größe",
+            {"type": "number"},
+            "outputs.table: column 'größe': files ending in '.xpt' have no such names",
+        ),
         ("sav", "a b", {"type": "number"}, "files ending in '.sav' have no such names"),
         ("sav", "with", {"type": "number"}, "column 'with': files ending in '.sav' have no column of this name"),
         ("dta", "str2", {"type": "number"}, "column 'str2': files ending in '.dta' have no column of this name"),
