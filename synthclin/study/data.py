@@ -25,6 +25,7 @@ from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_pati
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
 from synthclin.tables import is_database, read_table, split, spreadsheet_warnings
+from synthclin.tables.readstat_output import WRITING, refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,8 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         for finding in [*check(table, schema), *examine_visits(table, schema)]:
             on_finding(finding)
         kept = in_order(kept, schema)
+        if (suffix := f".{config.outputs.table}") in WRITING:
+            refuse_unwritable(schema, suffix, table)
         if config.outputs.table in {"csv", "csv.gz"} and config.outputs.csv_safe == "warn":
             for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
                 on_finding(finding)

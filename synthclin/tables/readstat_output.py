@@ -42,6 +42,9 @@ _RESERVED = {
 }
 _LABEL = {".sav": 255, ".dta": 80, ".xpt": 255}  # bytes of a variable label
 _VALUE_LABEL = 120  # bytes
+_PADDED = {".sav", ".xpt"}  # formats that fill texts up with blanks
+_LARGEST, _SMALLEST = 7.2e75, 6e-79  # of the floating-point numbers of IBM
+_MOST_LABELLED = 2**31 - 28  # the largest whole number of Stata; the next ones stand for missing cells
 _MISSING = 3  # missing codes that a variable of SPSS can declare
 # The time of writing, which would make the bytes of equal tables differ: in a header, by suffix.
 _TIME: dict[str, tuple[re.Pattern[bytes], str]] = {
@@ -75,20 +78,27 @@ def to_readstat(table: pd.DataFrame, schema: Schema, *, suffix: str) -> bytes:
     _refuse_names(arrow.column_names, suffix)
     columns = {name: schema.columns.get(name) for name in arrow.column_names}
     frame = pd.DataFrame({name: _cells(arrow[name], name, columns[name], table) for name in arrow.column_names})
+    for name in arrow.column_names:
+        _refuse_cells(frame[name], name, suffix)
     keys: dict[str, Any] = {
         "column_labels": {
             name: _cut(column.label, _LABEL[suffix]) for name, column in columns.items() if column and column.label
         }
     }
     if suffix != ".xpt":
-        keys["variable_value_labels"] = _value_labels(columns, frame)
+        keys["variable_value_labels"] = _value_labels(columns, frame, whole=suffix == ".dta")
     if suffix == ".sav":
         keys["missing_ranges"] = _missing(columns, frame)
     return _written(write, frame, suffix, keys)
 
 
-def refuse_unwritable(schema: Schema, suffix: str) -> None:
-    """Refuse a schema whose tables cannot be written in a format: by its names, and numbers beyond 2^53.
+def refuse_unwritable(schema: Schema, suffix: str, table: pd.DataFrame | None = None) -> None:
+    """Refuse a schema whose tables cannot be written in a format: by names, levels, and numbers beyond 2^53.
+
+    Arguments:
+        schema: what the columns mean.
+        suffix: one of `WRITING`.
+        table: a typed table, whose levels are those that the schema does not declare.
 
     Raises:
         ConfigError: pyreadstat is not installed.
@@ -98,6 +108,10 @@ def refuse_unwritable(schema: Schema, suffix: str) -> None:
     none = retyped(pd.DataFrame({name: pd.Series([None], dtype=object) for name in names}), schema)
     for name in names:
         column = schema.columns[name]
+        typed = None if table is None or name not in table else table[name].dtype
+        found = typed.categories if isinstance(typed, pd.CategoricalDtype) else column.levels or ()
+        texts = [level for level in found if isinstance(level, str)]
+        _refuse_cells(pd.Series(texts, dtype=object), name, suffix)
         if column.is_integer and column.bounds is not None and max(map(abs, column.bounds)) > _EXACT:
             raise _too_large(name)
     to_readstat(none, schema, suffix=suffix)
@@ -196,13 +210,37 @@ def _cut(text: str | None, most: int) -> str:
     return (text or "").encode()[:most].decode(errors="ignore")
 
 
-def _value_labels(columns: Mapping[str, Column | None], frame: pd.DataFrame) -> dict[str, dict[Any, str]]:
-    """Return by column the meaning of its codes, those of missing values included."""
+def _refuse_cells(cells: pd.Series, name: str, suffix: str) -> None:
+    """Refuse cells that a format would change: texts of its padding, and numbers beyond its range."""
+    where = f"column {name!r}"
+    if cells.dtype == object:
+        texts = [text for text in cells.unique() if isinstance(text, str)]
+        if any(not text.strip() or "\0" in text for text in texts):
+            what = f"holds blank texts or zero bytes, which files ending in '{suffix}' do not have"
+            raise DataError(where, what, "Recode them, or write Parquet.")
+        if suffix in _PADDED and any(text.endswith(" ") for text in texts):
+            what = f"holds texts that end in a blank, which files ending in '{suffix}' drop"
+            raise DataError(where, what, "Remove the blank, or write CSV or Parquet.")
+    elif suffix == ".xpt" and pd.api.types.is_float_dtype(cells.dtype):
+        sizes = cells.abs()
+        if ((sizes > _LARGEST) | ((sizes > 0) & (sizes < _SMALLEST))).any():
+            what = "holds numbers above 7e75 or between 0 and 6e-79, which files ending in '.xpt' do not have"
+            raise DataError(where, what, "Declare `decimals` or a `range`, or write CSV or Parquet.")
+
+
+def _value_labels(
+    columns: Mapping[str, Column | None], frame: pd.DataFrame, *, whole: bool
+) -> dict[str, dict[Any, str]]:
+    """Return by column the meaning of its codes, those of missing values included; with `whole` of whole numbers."""
     found = {}
     for name, column in columns.items():
         if column is not None:
             numeric = pd.api.types.is_numeric_dtype(frame[name].dtype)
-            labels = {code: _cut(text, _VALUE_LABEL) for code, text in _labelled(column) if _is_number(code) == numeric}
+            labels = {
+                code: _cut(text, _VALUE_LABEL)
+                for code, text in _labelled(column)
+                if _is_number(code) == numeric and not (whole and not _is_labelled_in_stata(code))
+            }
             if labels and (numeric or frame[name].dtype == object):
                 found[name] = labels
     return found
@@ -210,6 +248,11 @@ def _value_labels(columns: Mapping[str, Column | None], frame: pd.DataFrame) -> 
 
 def _labelled(column: Column) -> list[tuple[Any, str]]:
     return [*column.value_labels.items(), *column.missing_codes.items()]
+
+
+def _is_labelled_in_stata(code: object) -> bool:
+    """Return whether Stata can label a code: a whole number of 32 bits."""
+    return isinstance(code, int | float) and code == int(code) and abs(code) <= _MOST_LABELLED
 
 
 def _is_number(code: object) -> bool:

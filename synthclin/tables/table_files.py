@@ -167,7 +167,11 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     path = path_of(path)
     suffix = _suffix(path, tuple(WRITERS))
     writer = WRITERS[suffix]
-    content = writer(table, schema, csv_safe) if suffix in CSV else writer(table, schema)
+    try:
+        content = writer(table, schema, csv_safe) if suffix in CSV else writer(table, schema)
+    except UnicodeEncodeError:  # it quotes the cell
+        remedy = "Remove lone surrogates, which are halves of signs."
+        raise DataError("table", "holds text that is not Unicode", remedy) from None
     write_atomic(path, content)
 
 

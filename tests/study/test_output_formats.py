@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from synthclin.errors import ConfigError
+from synthclin.errors import ConfigError, DataError
 from synthclin.study import run
 from synthclin.study.config import load
+from synthclin.study.data import prepare
+from synthclin.study.manifest import Clock
 from synthclin.study.verify import verify
 from synthclin.tables import read_table
 
@@ -63,6 +65,17 @@ def test_what_a_format_does_not_hold_is_refused_before_training(study, kind, nam
         load(study.write())
     assert says in str(caught.value)
     load(study.folder / "study.yaml", ["outputs.table=csv.gz"])
+
+
+def test_a_level_that_the_format_changes_is_refused_before_training(study):
+    pytest.importorskip("pyreadstat", reason="the extra `readstat` is not installed")
+    study.config["schema"]["columns"]["sex"] = {"type": "category"}
+    study.config["outputs"] = {"table": "sav"}
+    study.config["sampling"] = {"rows": 20}
+    table = study.table()
+    table["sex"] = table["sex"].replace("F", "F ")
+    with pytest.raises(DataError, match="column 'sex': holds texts that end in a blank, which"):
+        prepare(load(study.write(table)), Clock(), print)
 
 
 def test_without_the_extra_the_study_is_refused_before_training(study, monkeypatch):
