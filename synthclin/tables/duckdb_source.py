@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,15 @@ import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.io.files import inside, path_of, refuse_absent, refuse_special
+from synthclin.tables import database_queries
 from synthclin.tables.arrow_columns import from_arrow
-from synthclin.tables.database_queries import CAST, gathered, quoted
+from synthclin.tables.database_queries import CAST, gathered, quoted, too_slow
 from synthclin.tables.duckdb_files import LOCKED, OFFLINE, duckdb_library, duckdb_path, refuse_other_file
 from synthclin.tables.parquet_folder import parquet_files
 from synthclin.tables.table_files import read_file, stem_of, suited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from synthclin.tables.database_queries import Request
@@ -62,11 +64,27 @@ def from_duckdb(request: Request, notation: FileNotation) -> pd.DataFrame:
     with _connected(library, path, request, notation) as (connection, sql):
         tables = _tables(connection, path)
         try:
-            reader = connection.sql(sql).to_arrow_reader(_ROWS)
-            arrow = gathered(reader, place)
+            arrow = _stoppable(connection, lambda: gathered(connection.sql(sql).to_arrow_reader(_ROWS), place), place)
         except (library.Error, pa.ArrowException, OSError) as error:
             raise _refused(error, place, tables) from None
     return from_arrow(arrow, place, CAST)
+
+
+def _stoppable(connection: Any, work: Callable[[], pa.Table], place: str) -> pa.Table:  # noqa: ANN401
+    """Return what a query returns; it is stopped by a time limit and by signals, such as that of Ctrl-C.
+
+    Python handles no signal while its main thread is inside DuckDB, so another thread runs the query.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(work)
+        try:
+            return running.result(timeout=database_queries.MAX_SECONDS)
+        except TimeoutError:
+            connection.interrupt()
+            raise too_slow(place) from None
+        except BaseException:
+            connection.interrupt()
+            raise
 
 
 @contextmanager
