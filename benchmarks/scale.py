@@ -188,7 +188,7 @@ def add(lines: Path, line: dict) -> None:
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["curves", "workers", "registry", "pictures"])
+    parser.add_argument("what", nargs="*", help="curves, workers, registry, pictures")
     parser.add_argument("--one", type=json.loads, metavar="SIZE")
     parser.add_argument("--results", type=Path, default=LINES)
     parser.add_argument("--keep", type=Path, help="folder for the registry, which stays")

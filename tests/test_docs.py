@@ -31,7 +31,7 @@ from synthclin.report.record.release import Release
 from synthclin.schema import Schema
 from synthclin.schema.columns import AnyColumn, Column
 from synthclin.study import config
-from synthclin.study.config import blocks, sweep
+from synthclin.study.config import adam, blocks, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -157,6 +157,10 @@ def test_yaml_names_every_key_of_a_study():
     assert [key for key in Release.model_fields if f"| `{key}` |" not in release] == []
     for block in (blocks.EvaluationBlock, blocks.Privacy, blocks.Outputs):
         assert [key for key in block.model_fields if f"`{key}`" not in page] == []
+    trials = (ROOT / "docs" / "trials.md").read_text("utf-8")
+    assert [key for key in adam.Adam.model_fields if f"| `adam.{key}` |" not in trials] == []
+    assert [key for key in adam.AdamEndpoint.model_fields if f"`{key}`" not in trials] == []
+    assert [key for key in adam.AdamVariable.model_fields if f"{key}: " not in trials] == []
     parameters = set(config.load(ROOT / "configs" / "heart_disease.yaml").model.parameters) | {"type"}
     assert [key for key in parameters if f"`{key}`" not in page] == []
 

@@ -18,6 +18,7 @@ from synthclin.cli.report_commands import compare, evaluate, render
 from synthclin.cli.schema_commands import init, schema_check, schema_infer, schema_json
 from synthclin.cli.study_commands import audit_dp, export, fit, run, verify
 from synthclin.cli.terminal import attach, show_text
+from synthclin.io.passwords import address_refused, holds_password
 from synthclin.io.version import VERSION
 
 __all__ = ["COMMANDS", "SCHEMA_COMMANDS", "app", "main"]
@@ -87,8 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+
+    def command() -> object:
+        # No error repeats such an argument, whatever it is given for.
+        if any(map(holds_password, arguments)):
+            raise address_refused("command line")
+        return app(args=arguments, prog_name="synthclin", standalone_mode=False)
+
     attach()
     with log.json_lines() if log_format(arguments) == "json" else nullcontext():
-        return run_command(
-            lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
-        )
+        return run_command(command, as_json="--json" in arguments)

@@ -39,6 +39,7 @@ LINES = {
     "sample": (
         'synthclin sample model/ -n 5000 --where "age >= 70" -o older.csv --csv-safe',
         'synthclin sample model/ -n 1000 --mix "sex={F: 0.5, M: 0.5}" --seed 7 -o balanced.parquet',
+        "synthclin sample model/ -n 5000 -o 'duckdb:///ward.db?table=synthetic'",
     ),
     "impute": (
         "synthclin impute model/ ward.csv -o completed.csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +14,16 @@ from synthclin.cli.options import (
     Escape,
     IdStart,
     ModelFolder,
-    Output,
     Overwrite,
     Quiet,
     ReadOptions,
     Seed,
     TableFile,
+    TableOutput,
     with_read_options,
 )
 from synthclin.cli.output import show_sample_facts, warn_of_interpolation
-from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_sample
+from synthclin.cli.shared_steps import first_checks, place_for, silenced, table_place_for, write_sample
 from synthclin.cli.terminal import STDOUT, show_json, show_text
 from synthclin.errors import ConfigError
 
@@ -34,7 +35,7 @@ __all__ = ["impute", "sample"]
 
 def sample(
     model: ModelFolder,
-    output: Output,
+    output: TableOutput,
     rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Number of rows.")],
     where: Annotated[
         str | None,
@@ -63,15 +64,18 @@ def sample(
 ) -> int:
     """Sample rows from a model into a file.
 
-    The name of the file ends in .csv or .parquet; `-` writes CSV to stdout. With --shard-rows it is a folder of Parquet
-    files, which is sampled in bounded memory.
+    They go into a file, whose ending is its format, or into a new table of a database; `-` writes CSV to stdout. With
+    --shard-rows they go into a folder of Parquet files, in bounded memory.
     """
     first_checks(folders=[model])
-    place_for(output, overwrite, folder=shard_rows is not None)
+    if shard_rows is None:
+        table_place_for(output, overwrite)
+    else:
+        place_for(Path(output), overwrite, folder=True)
     if shard_rows is None and (resume or workers is not None):
         name = "--resume" if resume else "--workers"
         raise ConfigError(name, "only shards are sampled in parts", "Add --shard-rows, such as --shard-rows 200000.")
-    if as_json and str(output) == STDOUT:
+    if as_json and output == STDOUT:
         raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
     from synthclin.io.documents import validate
     from synthclin.models import load
@@ -131,7 +135,7 @@ def _shares(mix: list[str]) -> dict[str, object]:
 def impute(
     model: ModelFolder,
     data: TableFile,
-    output: Output,
+    output: TableOutput,
     notation: ReadOptions,
     imputations: Annotated[
         int | None,
@@ -152,7 +156,7 @@ def impute(
     They are sampled from the model, given the observed cells of each row.
     """
     first_checks(tables=[data], folders=[model])
-    place_for(output, overwrite)
+    table_place_for(output, overwrite)
     from synthclin.models import load
     from synthclin.sampling.imputation import stacked
     from synthclin.tables import read_table

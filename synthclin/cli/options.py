@@ -31,6 +31,7 @@ __all__ = [
     "Resume",
     "Seed",
     "TableFile",
+    "TableOutput",
     "log_format",
     "with_log_format",
     "with_read_options",
@@ -73,6 +74,17 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample
 Edition = Literal["internal", "shareable"]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="PATH", help="Output path; `-` writes a table or page to stdout.")
+]
+TableOutput = Annotated[
+    str,  # a path would lose slashes of a database
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="A file, whose ending is its format: .csv, .csv.gz, .parquet, or with the extra `readstat` .sav, .dta or "
+        ".xpt; a new table of a database, duckdb:///ward.db?table=NAME (`duckdb`) or env:DATABASE_URL?table=NAME "
+        "(`database`); or `-` for CSV on stdout.",
+    ),
 ]
 
 

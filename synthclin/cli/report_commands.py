@@ -24,14 +24,20 @@ __all__ = ["compare", "evaluate", "render"]
 @with_read_options
 def evaluate(
     synthetic: Annotated[
-        list[Path],
-        typer.Argument(metavar="SYNTHETIC...", help="A synthetic table, or several replicates of one model."),
+        list[str],  # a path would lose slashes of a database
+        typer.Argument(
+            metavar="SYNTHETIC...",
+            help="A synthetic table, or several replicates of one model; a file, or duckdb:///ward.db?table=NAME, or "
+            "env:DATABASE_URL?table=NAME.",
+        ),
     ],
-    train: Annotated[Path, typer.Option(metavar="TABLE", help="The training rows.")],
+    train: Annotated[
+        str, typer.Option(metavar="TABLE", help="The training rows: a file, or a database with ?table= or ?query=.")
+    ],
     schema: Annotated[Path, typer.Option(metavar="YAML", help="The schema of the tables.")],
     notation: ReadOptions,
     holdout: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="Holdout rows: real rows outside the training table.")
+        str | None, typer.Option(metavar="TABLE", help="Holdout rows: real rows outside the training table.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="YAML", help="A file with the blocks `evaluation`, `gates` and `release`.")
@@ -68,7 +74,7 @@ def evaluate(
     from synthclin import report as reports
     from synthclin.schema import Schema
     from synthclin.study.config import load_judging
-    from synthclin.tables import notations, read_table
+    from synthclin.tables import is_database, notations, read_table
 
     meaning = Schema.read(schema)
     study = load_judging(config, meaning, gates or ())
@@ -84,7 +90,7 @@ def evaluate(
             by=study.evaluation.by,
             gates=study.gates,
             release=study.release,
-            file=synthetic[0],
+            file=None if is_database(synthetic[0]) else synthetic[0],
             language=study.evaluation.language if language is None else language,
         )
     if str(output) == STDOUT:

@@ -27,6 +27,7 @@ __all__ = [
     "first_checks",
     "place_for",
     "silenced",
+    "table_place_for",
     "warn_of_formulas",
     "write_page",
     "write_sample",
@@ -78,6 +79,14 @@ def place_for(output: Path | None, overwrite: bool, *, folder: bool = False) -> 
         raise ConfigError("--output", "a folder cannot be written to stdout", "Name a folder.")
 
 
+def table_place_for(output: str, overwrite: bool) -> None:
+    """Refuse a file or a table of a database that cannot be written, before any work is done."""
+    from synthclin.tables import refuse_taken_table
+
+    if output != STDOUT:
+        refuse_taken_table(output, overwrite=overwrite)
+
+
 def write_page(text: str, output: Path, overwrite: bool) -> bool:
     """Write a text to a file, or to stdout for ``-``; return whether it was a file."""
     from synthclin.io.files import write_atomic
@@ -102,18 +111,18 @@ def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs
         warn(finding)
 
 
-def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
+def write_sample(table: pd.DataFrame, output: str, schema: Schema, *, escape: bool, quiet: bool) -> None:
     """Write sampled rows, as CSV to stdout for ``-``; escape text that is a formula to a spreadsheet, or warn of it."""
     from synthclin.schema.dtypes import retyped
     from synthclin.tables import write_table
     from synthclin.tables.csv_format import to_csv
 
     safety: CsvSafe = "escape" if escape else "warn"
-    if str(output) == STDOUT:
+    if output == STDOUT:
         write_out(to_csv(retyped(table, schema), schema, safety))
     else:
         write_table(table, output, schema, csv_safe=safety)
-    if not (escape or quiet) and (str(output) == STDOUT or output.suffix.lower() == ".csv"):
+    if not (escape or quiet) and (output == STDOUT or output.lower().endswith((".csv", ".csv.gz"))):
         warn_of_formulas(table, schema, "--csv-safe")
 
 

@@ -147,7 +147,12 @@ def verify(
         Path | None, typer.Argument(metavar="REPORT", help="For a table: its report.json, report.html or report.md.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="Also check that the run read this file of real rows.")
+        str | None,  # a path would lose slashes of a database
+        typer.Option(
+            metavar="TABLE",
+            help="Also check that the run read these real rows: a file, or a database, asked by the query of the run "
+            "unless ?table= or ?query= is behind it.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -180,7 +185,7 @@ def verify(
     return FAILED if outcome.problems else exit_code(outcome.report)
 
 
-def _verify_table(table: Path, report: Path, source: Path | None, as_json: bool) -> int:
+def _verify_table(table: Path, report: Path, source: str | None, as_json: bool) -> int:
     """Check a table against its report and return the exit code."""
     first_checks(tables=[table, report])
     from synthclin.study.binding import verify_binding

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["croissant", "data_card"]
 
 _WEAKEST = {"column", "subgroup"}  # key facts on whom the table suits worst
-_FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/x-parquet"}
+_FORMATS = {
+    "csv": "text/csv",
+    "dta": "application/x-stata-dta",
+    "gz": "application/gzip",
+    "json": "application/json",
+    "parquet": "application/x-parquet",
+    "sav": "application/x-spss-sav",
+    "xpt": "application/x-sas-transport",
+}
 _TYPES = {
     "number": "sc:Float",
     "duration": "sc:Float",

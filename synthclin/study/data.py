@@ -26,6 +26,7 @@ from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
 from synthclin.tables import PatientSample, is_database, read_sample, read_table, split, spreadsheet_warnings
 from synthclin.tables.parquet_folder import parquet_files
+from synthclin.tables.readstat_output import WRITING, refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +114,9 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         for finding in [*check(table, schema), *examine_visits(table, schema)]:
             on_finding(finding)
         kept = in_order(kept, schema)
-        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
+        if (suffix := f".{config.outputs.table}") in WRITING:
+            refuse_unwritable(schema, suffix, table)
+        if config.outputs.table in {"csv", "csv.gz"} and config.outputs.csv_safe == "warn":
             for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
                 on_finding(finding)
     with clock.stage("split"):

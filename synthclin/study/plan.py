@@ -14,6 +14,8 @@ from synthclin.evaluation.tasks import PredictTask
 from synthclin.models.private_training import refuse_spent
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
+from synthclin.study.adam import adam_files
+from synthclin.study.config.outputs import plan_of
 from synthclin.study.data import patients_in, prepare, wanted
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def _outputs(config: Config) -> list[str]:
     table = config.outputs.table
     cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
     reports = [name for name, _ in editions(config)]
-    cards = ["datacard.md", "croissant.json"]
+    plan = plan_of(config)
+    cards = ["datacard.md", "croissant.json", *([] if plan is None else adam_files(plan))]
     released = f"synthetic.{table}" if config.sampling.shard_rows is None else "synthetic/"
     return [released, *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

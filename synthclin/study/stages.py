@@ -37,7 +37,9 @@ from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import stream_seed
 from synthclin.study import audit as auditing
 from synthclin.study import manifest
+from synthclin.study.adam import write_adam
 from synthclin.study.config import resolved_yaml
+from synthclin.study.config.outputs import plan_of
 from synthclin.study.data import Real, patients_in, wanted
 from synthclin.study.few_events import few_events
 from synthclin.study.mechanism_audit import audit_mechanism
@@ -341,6 +343,8 @@ def write(
     if not model.keeps_rows:  # a reference is no data set to hand on
         write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
         write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
+        if (plan := plan_of(config)) is not None:
+            write_adam(samples.released, schema, plan, folder)
     if samples.cohorts:
         (folder / "cohorts").mkdir(mode=0o700)
     for name, table in samples.cohorts.items():

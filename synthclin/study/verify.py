@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
-from synthclin.io.documents import read_json
+from synthclin.io.documents import read_json, read_yaml
 from synthclin.io.files import path_of, refuse_absent
 from synthclin.language import speaking
 from synthclin.report import Report
@@ -18,7 +20,8 @@ from synthclin.schema import Schema
 from synthclin.study import manifest
 from synthclin.study.reports import REPORTS
 from synthclin.study.stages import SHARDED
-from synthclin.tables import read_table
+from synthclin.tables import is_database, read_table, refuse_address
+from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.shard_index import INDEX, SHARDS
 
 __all__ = ["Verification", "verify"]
@@ -34,7 +37,7 @@ class Verification:
         files: how many files the manifest lists.
         problems: a line each; empty if the folder is intact and its tables are valid.
         report: the run's report, with its gates evaluated again.
-        source: the file of real rows that the run was checked to have read; empty where none was given.
+        source: the file or database that the run was checked to have read; empty where none was given.
     """
 
     files: int
@@ -58,11 +61,12 @@ def verify(folder: str | Path, source: str | Path | None = None) -> Verification
 
     Arguments:
         folder: of a finished run.
-        source: also check that the run read this file of real rows.
+        source: also check that the run read these real rows: a file, or a database, which is asked by the query of the
+            run unless the address has one.
 
     Raises:
         ConfigError: the folder holds no manifest or no report, or the report is damaged or was edited.
-        DataError: there is no such source.
+        DataError: there is no such source, or it cannot be read.
     """
     folder = path_of(folder)
     if folder.is_file():
@@ -88,12 +92,32 @@ def verify(folder: str | Path, source: str | Path | None = None) -> Verification
     problems += _shipped(folder, record.files)
     problems += _bound(folder, record.files, read)
     if source is not None:
-        refuse_absent(source)
-        if record.source is None or not record.source.is_of(path_of(source)):
-            problems.append(f"{source}: it is not the file that the run read")
+        problems += _other_source(folder, record, source)
     # The scores of the shareable edition are rounded, so its verdicts are not evaluated again.
     shown = judged if read.edition == "internal" else read
-    return Verification(len(record.files), tuple(problems), shown, "" if source is None else str(source))
+    return Verification(
+        len(record.files), tuple(problems), shown, "" if source is None else str(source).partition("?")[0]
+    )
+
+
+def _other_source(folder: Path, record: manifest.Manifest, source: str | Path) -> Iterator[str]:
+    """Yield a line if the run did not read these rows."""
+    refuse_address(source, "verify: --source")
+    place = str(source).partition("?")[0] if is_database(source) else str(source)
+    if is_database(source):
+        data = read_yaml(folder / "config.yaml")["data"] if (folder / "config.yaml").is_file() else {}
+        asked = ("query", "table") if place == str(source) else ()
+        keys = [key for key in (*asked, *FileNotation.model_fields) if data.get(key) is not None]
+        read: Path | pd.DataFrame = read_table(str(source), **{key: data[key] for key in keys})
+    else:
+        refuse_absent(source)
+        read = path_of(source)
+    if record.source is None or not record.source.is_of(read):
+        yield (
+            f"{place}: its rows are not those that the run read"
+            if is_database(source)
+            else (f"{source}: it is not the file that the run read")
+        )
 
 
 def _other_edition(folder: Path, report: Report) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from synthclin.errors import DataError
 from synthclin.schema.columns import parsing
 
-__all__ = ["MAX_COLUMNS", "from_arrow", "is_text", "refuse_repeated", "refuse_wide"]
+__all__ = ["MAX_COLUMNS", "from_arrow", "is_text", "refuse_kind", "refuse_repeated", "refuse_wide"]
 
 MAX_COLUMNS = 10_000
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -64,8 +64,26 @@ def refuse_repeated(names: Sequence[str], where: str) -> None:
         raise DataError(where, f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
 
 
+def refuse_kind(kind: pa.DataType, where: str, remedy: str = "Write it as text or numbers.") -> None:
+    """Raise DataError for a type of Arrow that no table has, such as lists and bytes, before its cells are read."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    known = (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_null(kind)
+        or is_text(kind)
+    )
+    if not known:
+        raise DataError(where, f"is of the type {kind}, which no table holds", remedy)
+
+
 def _series(column: pa.ChunkedArray, where: str, remedy: str) -> pd.Series:
     """Return one column of Arrow as the pandas type that stands for it."""
+    refuse_kind(column.type, where, remedy)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -77,10 +95,8 @@ def _series(column: pa.ChunkedArray, where: str, remedy: str) -> pd.Series:
         target = pa.float64()
     elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         target = pa.timestamp("ns", tz=getattr(kind, "tz", None))
-    elif pa.types.is_null(kind) or is_text(kind):
-        target = pa.string()
     else:
-        raise DataError(where, f"is of the type {kind}, which no table holds", remedy)
+        target = pa.string()
     try:
         single = pa.types.is_float32(kind) or pa.types.is_float16(kind)
         if single and column.null_count < len(column):

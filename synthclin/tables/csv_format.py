@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ __all__ = [
     "refuse_no_rows",
     "rows_of",
     "to_csv",
+    "to_csv_gz",
 ]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
@@ -97,7 +99,16 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
     for name, coded in codes.items():
         texts[name] = np.where(coded.isna(), texts[name], coded.map(str))
     written = pd.DataFrame(joined(texts, schema.columns)).rename(columns=safe)
+    for name in map(str, written):
+        if any("\0" in text for text in written[name].unique() if isinstance(text, str)):
+            what = "holds a zero byte, which no CSV file has"
+            raise DataError(f"column {name!r}", what, "Recode it, or write Parquet.")
     return written.to_csv(index=False, lineterminator="\n").encode()
+
+
+def to_csv_gz(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
+    """Return a typed table as CSV text compressed by gzip, without a time; see `to_csv`."""
+    return gzip.compress(to_csv(table, schema, csv_safe), mtime=0)
 
 
 def rows_of(
@@ -251,7 +262,8 @@ def _columns(names: list[str], body: str, first_line: int, where: str, separator
         _check_records(body, len(names), first_line, where, separator)
     if not body.strip("\r\n"):
         return {name: pa.array([], pa.string()) for name in names}
-    encoded = body.encode()
+    # Arrow drops a byte-order mark at the beginning, which here may be that of the first cell.
+    encoded = codecs.BOM_UTF8 + body.encode()
     try:
         table = arrow_csv.read_csv(
             io.BytesIO(encoded),
@@ -294,6 +306,8 @@ def _series(cells: pa.Array, column: Column | None, notation: FileNotation) -> p
     codes = encoded.indices.to_numpy()
     trimmed = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
+    blank = [level for level in levels if isinstance(level, str) and not level.strip()]
+    missing = pc.and_(missing, pc.invert(pc.is_in(texts, pa.array(blank, pa.string()))))
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
     if not _stays_text(column) and len(present):

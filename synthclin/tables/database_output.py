@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import csv
 
-from synthclin.errors import ConfigError, OutputError, SynthclinError
-from synthclin.tables.database_queries import Request
+from synthclin.errors import OutputError, SynthclinError
+from synthclin.tables.database_queries import written_table
 from synthclin.tables.database_source import connected
 from synthclin.tables.parquet_format import written_columns
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["to_database"]
+__all__ = ["refuse_taken_in_database", "to_database"]
 
-_ROWS = 5_000  # of a statement
+_ROWS = 20_000  # of a statement
 _REMEDY = "Check address and rights of the user: it needs CREATE and INSERT."
 
 
@@ -37,13 +39,9 @@ def to_database(table: pd.DataFrame, source: str, schema: Schema) -> None:
         ConfigError: no table is named, or SQLAlchemy, the driver or the address is absent.
         OutputError: the table exists already, or cannot be written; then the database is as before.
     """
-    request = Request.of(source)
-    if request.table is None:
-        raise ConfigError(request.place, "a table is written under a name, not by a query", "Write ?table=NAME.")
-    place = f"{request.place}?table={request.table}"
-    inside, _, name = request.table.rpartition(".")
+    variable, place, inside, name = _target(source)
     arrow = written_columns(table, schema)
-    with connected(request.place, read_only=False) as (library, engine):
+    with connected(variable, read_only=False) as (library, engine):
         try:
             _refuse_taken(library.inspect(engine), inside, name, place)
             with engine.begin() as connection:
@@ -56,6 +54,30 @@ def to_database(table: pd.DataFrame, source: str, schema: Schema) -> None:
             raise
         except Exception:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells and the address
             raise OutputError(place, "the table cannot be written", _REMEDY) from None
+
+
+def refuse_taken_in_database(source: str) -> None:
+    """Refuse a table that exists already, before any work is done.
+
+    Raises:
+        ConfigError: no table is named, or SQLAlchemy, the driver or the address is absent.
+        OutputError: there is such a table, or the database cannot be reached.
+    """
+    variable, place, inside, name = _target(source)
+    with connected(variable, read_only=False) as (library, engine):
+        try:
+            _refuse_taken(library.inspect(engine), inside, name, place)
+        except SynthclinError:
+            raise
+        except Exception:  # noqa: BLE001 - drivers raise errors of many kinds, which quote the address
+            raise OutputError(place, "the database cannot be reached", _REMEDY) from None
+
+
+def _target(source: str) -> tuple[str, str, str, str]:
+    """Return the variable of the address, the place for messages, and schema and name of the table."""
+    variable, table = written_table(source)
+    inside, _, name = table.rpartition(".")
+    return variable, f"{variable}?table={table}", inside, name
 
 
 def _refuse_taken(found: Any, inside: str, name: str, place: str) -> None:  # noqa: ANN401
@@ -74,13 +96,27 @@ def _write(library: Any, connection: Any, arrow: pa.Table, inside: str, name: st
         schema=quoted(inside, True) if inside else None,
     )
     partial.create(connection)
-    keys = [f"c{i}" for i in range(len(columns))]
-    values = dict(zip((column.name for column in columns), map(library.bindparam, keys), strict=True))
-    for batch in arrow.rename_columns(keys).to_batches(max_chunksize=_ROWS):
-        if batch.num_rows:
-            connection.execute(partial.insert().values(values), batch.to_pylist())
+    for first in range(0, arrow.num_rows, _ROWS):
+        _add(library, connection, partial, arrow.slice(first, _ROWS))
     quote = connection.dialect.identifier_preparer
     connection.exec_driver_sql(f"ALTER TABLE {quote.format_table(partial)} RENAME TO {quote.quote_identifier(name)}")
+
+
+def _add(library: Any, connection: Any, partial: Any, rows: pa.Table) -> None:  # noqa: ANN401
+    """Add rows to a table, by COPY where the driver has it, else many in one statement where the database can."""
+    if connection.dialect.driver == "pg8000":
+        buffer = io.BytesIO()
+        # A text in quotes is no missing cell, even an empty one.
+        options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+        csv.write_csv(rows, buffer, options)
+        buffer.seek(0)
+        name = connection.dialect.identifier_preparer.format_table(partial)
+        connection.connection.cursor().execute(f"COPY {name} FROM STDIN WITH (FORMAT csv)", stream=buffer)
+        return
+    connection.dialect.use_insertmanyvalues_wo_returning = connection.dialect.use_insertmanyvalues
+    keys = [f"c{i}" for i in range(rows.num_columns)]
+    values = dict(zip((column.name for column in partial.columns), map(library.bindparam, keys), strict=True))
+    connection.execute(partial.insert().values(values), rows.rename_columns(keys).to_pylist())
 
 
 def _without_booleans(arrow: pa.Table) -> pa.Table:

@@ -14,7 +14,7 @@ from synthclin.io.files import path_of, refuse_absent, refuse_special
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CAST", "Request", "gathered", "query_text"]
+__all__ = ["CAST", "Request", "gathered", "query_text", "quoted", "too_slow", "written_table"]
 
 CAST = "CAST it to text or to a number in the query."
 """The remedy for a column of a type that no table has."""
@@ -22,6 +22,7 @@ CAST = "CAST it to text or to a number in the query."
 MAX_QUERY = 1 << 20  # bytes of a file with a query
 MAX_CELLS = 200_000_000
 MAX_BYTES = 1 << 32
+MAX_SECONDS = 3_600  # of a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,44 @@ class Request:
             raise ConfigError(place, "a database needs a query or the name of a table", remedy)
         text = asks.get("query")
         return cls(place, None if text is None else query_text(text), asks.get("table"))
+
+
+def too_slow(where: str) -> ConfigError:
+    """Return the error for a query that was stopped."""
+    what = f"the query takes longer than {MAX_SECONDS:,} seconds, and was stopped"
+    return ConfigError(where, what, "Add a WHERE, or write its result into a table of the database and read that.")
+
+
+def written_table(address: str) -> tuple[str, str]:
+    """Return the place of a database and the name of the table to write there.
+
+    Raises:
+        ConfigError: no table is named.
+
+    Example:
+        >>> written_table("duckdb:///ward.db?table=synthetic")
+        ('duckdb:///ward.db', 'synthetic')
+    """
+    place, _, asked = address.partition("?")
+    key, _, name = asked.partition("=")
+    if key != "table" or not name.strip() or not all(name.split(".")):
+        what = "a table is written under a name"
+        raise ConfigError(place, what, f"Write {place}?table=NAME.")
+    return place, name
+
+
+def quoted(name: str, *, parts: bool = True) -> str:
+    """Return a name in SQL, each part in double quotes.
+
+    Arguments:
+        name: of a table, also ``SCHEMA.TABLE``.
+        parts: whether a point separates two parts.
+
+    Example:
+        >>> quoted("lab.ward"), quoted('x"; DROP TABLE y')
+        ('"lab"."ward"', '"x""; DROP TABLE y"')
+    """
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (name.split(".") if parts else [name]))
 
 
 def query_text(query: str) -> str:

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -17,6 +18,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError, SynthclinError
+from synthclin.tables import database_queries
+from synthclin.tables.addresses import ENVIRONMENT
 from synthclin.tables.arrow_columns import refuse_repeated, refuse_wide
 from synthclin.tables.database_queries import CAST
 from synthclin.tables.select_statement import one_select
@@ -25,12 +28,10 @@ if TYPE_CHECKING:
     from synthclin.tables.database_queries import Request
     from synthclin.tables.file_notation import FileNotation
 
-__all__ = ["ENVIRONMENT", "connected", "database_batches"]
-
-ENVIRONMENT = "env:"
-"""The beginning of a source whose address is in an environment variable."""
+__all__ = ["connected", "database_batches"]
 
 _ROWS = 10_000  # of a batch
+_STEPS = 100_000  # of the virtual machine of SQLite between two looks at the clock
 _DRIVERS = ("psycopg", "psycopg2", "pg8000")  # of PostgreSQL, the first that is installed
 _SILENT = "synthclin"
 _ADDRESS = "postgresql://USER:PASSWORD@HOST/DATABASE"
@@ -40,6 +41,7 @@ _TABLE = "the query names a table that is not there", "{tables}"
 _COLUMN = "the query names a column that is not there", "Check its names. {tables}"
 _FUNCTION = "the query names a function that is not there, or gives it cells of another type", "Check it."
 _SYNTAX = "the query is no SQL that this database understands", "Correct it."
+_SLOW = "the query took too long, and was stopped", "Add a WHERE, or write its result into a table and read that."
 _BY_CODE = {  # SQLSTATE, or its class of two signs
     "25006": _WRITES,
     "42P01": _TABLE,
@@ -48,12 +50,13 @@ _BY_CODE = {  # SQLSTATE, or its class of two signs
     "42883": _FUNCTION,
     "42601": _SYNTAX,
     "42501": ("this user may not read a table of the query", "Ask for the right to SELECT from it."),
-    "57014": ("the server stopped the query, which took too long", "Add a WHERE, or ask for more time."),
+    "57014": _SLOW,
     "22": ("the query converts a cell that cannot be converted", "Correct the CAST."),
     "28": ("the server refuses this user or password", _ACCESS),
     "3D": ("the server has no such database", _ACCESS),
 }
 _BY_WORDS = {  # of SQLite, which has no codes
+    "interrupted": _SLOW,
     "readonly database": _WRITES,
     "no such table": _TABLE,
     "no such column": _COLUMN,
@@ -172,6 +175,7 @@ def _sqlite(path: str) -> sqlite3.Connection:
 def _batches(connection: Any, sql: str, place: str) -> Generator[pa.Table]:  # noqa: ANN401
     """Yield the rows of a query in batches from a cursor of the server."""
     options = {"stream_results": True, "yield_per": _ROWS, "no_parameters": True}
+    _limit_time(connection)
     result = connection.execution_options(**options).exec_driver_sql(sql)
     try:
         names = list(result.keys())
@@ -182,6 +186,16 @@ def _batches(connection: Any, sql: str, place: str) -> Generator[pa.Table]:  # n
             yield pa.table({name: _array(cells, f"{place}: column '{name}'") for name, cells in columns})
     finally:
         result.close()
+
+
+def _limit_time(connection: Any) -> None:  # noqa: ANN401
+    """Stop the queries of a connection after a time, where the database has such a limit."""
+    seconds = database_queries.MAX_SECONDS
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1_000 * seconds)}")
+    elif connection.dialect.name == "sqlite":
+        end = time.monotonic() + seconds
+        connection.connection.dbapi_connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
 
 
 def _array(cells: Sequence[Any], where: str) -> pa.Array:

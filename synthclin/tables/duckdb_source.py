@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.io.files import inside, path_of, refuse_absent, refuse_special
+from synthclin.tables import database_queries
+from synthclin.tables.database_queries import quoted, too_slow
+from synthclin.tables.duckdb_files import LOCKED, OFFLINE, duckdb_library, duckdb_path, refuse_other_file
 from synthclin.tables.parquet_folder import parquet_files
 from synthclin.tables.table_files import read_file, stem_of, suited
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from synthclin.tables.database_queries import Request
     from synthclin.tables.file_notation import FileNotation
 
-__all__ = ["DUCKDB", "duckdb_batches", "duckdb_path"]
+__all__ = ["duckdb_batches"]
 
-DUCKDB = "duckdb:"
-"""The beginning of a source that DuckDB reads."""
+T = TypeVar("T")
 
 _ROWS = 100_000  # of a batch
-_MAGIC = slice(8, 12), b"DUCK"
-# No extension is downloaded or loaded, nothing is spilled to a disk, and no variable of the program is a table.
-_OFFLINE = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_persistent_secrets": "false",
-    "python_enable_replacements": "false",
-    "temp_directory": "",
-}
-_LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
 _FAULTS = {
     "ParserException": ("the query is no SQL that DuckDB understands{line}", "Correct it."),
     "CatalogException": ("the query names a table or function that is not there{line}", "{tables}"),
@@ -48,25 +40,6 @@ _FAULTS = {
     "OutOfMemoryException": ("the query needs more memory than there is", "Add a WHERE, or name fewer columns."),
     "PermissionException": ("the query reads or writes outside of its tables{line}", "{tables}"),
 }
-
-
-def duckdb_path(place: str) -> str:
-    """Return the path in a source, relative after three slashes and absolute after four; a point for none.
-
-    Raises:
-        ConfigError: the source is written in another way.
-
-    Example:
-        >>> duckdb_path("duckdb:///ward.db"), duckdb_path("duckdb:////data/ward.db"), duckdb_path("duckdb:")
-        ('ward.db', '/data/ward.db', '.')
-    """
-    rest = place.removeprefix(DUCKDB)
-    if rest in {"", "//", "///", "///:memory:"}:
-        return "."
-    if not rest.startswith("///"):
-        what, remedy = "a source of DuckDB has three slashes", "Write duckdb:///ward.db, or duckdb:////data/ward.db."
-        raise ConfigError(place, what, remedy)
-    return rest[3:]
 
 
 def duckdb_batches(request: Request, notation: FileNotation) -> Generator[pa.Table]:
@@ -85,27 +58,36 @@ def duckdb_batches(request: Request, notation: FileNotation) -> Generator[pa.Tab
         DataError: the file is absent or damaged.
     """
     place = request.place
-    library = _library(place)
+    library = duckdb_library(place)
     path = path_of(duckdb_path(place))
     refuse_absent(path)
     refuse_special(path)
     with _connected(library, path, request, notation) as (connection, sql):
         tables = _tables(connection, path)
         try:
-            for batch in connection.sql(sql).to_arrow_reader(_ROWS):
+            until = time.monotonic() + database_queries.MAX_SECONDS
+            reader = _stoppable(connection, lambda: connection.sql(sql).to_arrow_reader(_ROWS), place, until)
+            while (batch := _stoppable(connection, lambda: next(reader, None), place, until)) is not None:
                 yield pa.table(batch)
         except (library.Error, pa.ArrowException, OSError) as error:
             raise _refused(error, place, tables) from None
 
 
-def _library(place: str) -> Any:  # noqa: ANN401 (duckdb is optional, and so are its types)
-    try:
-        return importlib.import_module("duckdb")
-    except ImportError:
-        remedy = 'Install it: pip install -c constraints.txt ".[duckdb]"'
-        raise ConfigError(
-            place, "queries of files and DuckDB databases are run by duckdb, which is absent", remedy
-        ) from None
+def _stoppable(connection: Any, work: Callable[[], T], place: str, until: float) -> T:  # noqa: ANN401
+    """Return what a query returns; it is stopped at a moment of the clock and by signals, such as that of Ctrl-C.
+
+    Python handles no signal while its main thread is inside DuckDB, so another thread runs the query.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(work)
+        try:
+            return running.result(timeout=max(until - time.monotonic(), 0.0))
+        except TimeoutError:
+            connection.interrupt()
+            raise too_slow(place) from None
+        except BaseException:
+            connection.interrupt()
+            raise
 
 
 @contextmanager
@@ -113,15 +95,15 @@ def _connected(library: Any, path: Path, request: Request, notation: FileNotatio
     """Yield a locked connection and the text of one SELECT."""
     place = request.place
     if not path.is_dir():
-        _refuse_other_file(path, place)
+        refuse_other_file(path, place)
         if notation.declared:
             key = notation.declared[0]
             raise ConfigError(f"{place}: {key}", "a database has no such notation", "Remove it.")
     try:
         if path.is_dir():
-            connection = library.connect(":memory:", config=_OFFLINE)
+            connection = library.connect(":memory:", config=OFFLINE)
         else:
-            connection = library.connect(str(path), read_only=True, config=_OFFLINE | _LOCKED)
+            connection = library.connect(str(path), read_only=True, config=OFFLINE | LOCKED)
     except library.Error:
         what = "is in use, damaged, or of another version of DuckDB"
         raise DataError(place, what, "Close the program that uses it, or copy the file.") from None
@@ -129,33 +111,18 @@ def _connected(library: Any, path: Path, request: Request, notation: FileNotatio
         sql = _select(library, connection, request)
         if path.is_dir():
             _add_files(library, connection, path, sql, place, notation)
-            for option, value in _LOCKED.items():
+            for option, value in LOCKED.items():
                 connection.execute(f"SET {option}={value}")
         yield connection, sql
     finally:
         connection.close()
 
 
-def _refuse_other_file(path: Path, place: str) -> None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise DataError(place, f"cannot be read ({error.strerror})", "Check the path and its permissions.") from None
-    if head[_MAGIC[0]] != _MAGIC[1]:
-        remedy = f"Name a file that DuckDB wrote; a table file is queried by its folder, `duckdb:///{path.parent.as_posix()}`."
-        raise DataError(place, "is no DuckDB database", remedy)
-
-
 def _select(library: Any, connection: Any, request: Request) -> str:  # noqa: ANN401
     """Return the text of the query, which is one SELECT."""
     if request.query is None:
-        parts = [part.replace('"', '""') for part in str(request.table).split(".")]
-        whole = str(request.table).replace('"', '""')
         # In a folder a point belongs to the name of a file.
-        folder = path_of(duckdb_path(request.place)).is_dir()
-        named = f'"{whole}"' if folder else ".".join(f'"{part}"' for part in parts)
-        return f"FROM {named}"
+        return f"FROM {quoted(str(request.table), parts=not path_of(duckdb_path(request.place)).is_dir())}"
     try:
         statements = connection.extract_statements(request.query)
     except library.Error as error:
@@ -177,12 +144,12 @@ def _add_files(library: Any, connection: Any, folder: Path, sql: str, place: str
         found = _file(folder, name, place)
         if found is None:
             continue
-        quoted = '"' + name.replace('"', '""') + '"'
+        table = quoted(name, parts=False)
         if found.suffix.lower() == ".parquet" and not found.is_dir():
             refuse_special(found)
             text = "'" + str(found.resolve()).replace("'", "''") + "'"
             try:
-                connection.execute(f"CREATE VIEW {quoted} AS FROM read_parquet({text})")
+                connection.execute(f"CREATE VIEW {table} AS FROM read_parquet({text})")
             except library.Error:
                 raise DataError(str(found), "is not a whole Parquet file", "Write it again.") from None
             allowed.append(text)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
 from synthclin.schema.split_columns import joined, joined_names, sources
-from synthclin.tables.arrow_columns import from_arrow, is_text, refuse_wide
+from synthclin.tables.arrow_columns import from_arrow, is_text, refuse_kind, refuse_wide
 from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
@@ -80,6 +80,8 @@ def _opened(source: pa.NativeFile, size: int, where: str) -> tuple[pq.ParquetFil
     most = MAX_BYTES + MAX_RATIO * size
     kinds = pq.ParquetFile(source).schema_arrow
     refuse_wide(len(kinds), where)
+    for field in kinds:
+        refuse_kind(field.type, f"{where}: column '{field.name}'")
     # A repeated text is read once, so that the full size is known before it is expanded.
     texts = [field.name for field in kinds if is_text(field.type)]
     file = pq.ParquetFile(source, read_dictionary=texts)

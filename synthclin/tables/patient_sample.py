@@ -13,9 +13,10 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.progress import track
 from synthclin.schema.arguments import require_schema
 from synthclin.seeds import numpy_generator, stream_seed
+from synthclin.tables.addresses import is_database
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_batches import retyped_as_csv
-from synthclin.tables.table_sources import is_database, table_batches
+from synthclin.tables.table_sources import table_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,9 @@ import pandas as pd
 from synthclin.errors import ConfigError, DataError
 from synthclin.schema.codebook import Code, Entry, with_codebook
 from synthclin.schema.columns import parsing
+from synthclin.tables.arrow_columns import refuse_wide
 from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO
+from synthclin.tables.readstat_ends import UNCOUNTED, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -33,6 +35,7 @@ FUNCTIONS = {
 """The reading function of pyreadstat by file suffix."""
 
 CODED = frozenset([".sav", ".zsav", ".sas7bdat", ".dta"])  # formats with several missing-value codes
+_AT_ONCE = 500  # columns: ReadStat reserves memory for 100,000 rows of each where the file has no count of rows
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
@@ -64,16 +67,26 @@ def from_readstat(
     read = partial(_function(suffix, where), **({"user_missing": True} if suffix in CODED else {}))
     try:
         about = read(io.BytesIO(content), metadataonly=True)[1]
+        refuse_wide(len(about.column_names), where)
+        widths = list(about.variable_storage_width.values())
+        whole = is_whole(content, suffix, widths)
         # Limit against decompression bombs; a cell takes at least two bytes.
-        widths = about.variable_storage_width
-        most = (MAX_BYTES + MAX_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
-        raw, about = read(io.BytesIO(content), row_limit=int(most) + 1)
+        most = (MAX_BYTES + MAX_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths))
+        if suffix in UNCOUNTED and len(widths) > _AT_ONCE:
+            names = about.column_names
+            groups = [names[first : first + _AT_ONCE] for first in range(0, len(names), _AT_ONCE)]
+            raw = pd.concat([read(io.BytesIO(content), usecols=group)[0] for group in groups], axis="columns")
+        else:
+            raw, about = read(io.BytesIO(content), row_limit=int(most) + 1)
         dated = [name for name in _coded(about) if _is_dated(raw[name])]
         if dated:
             raw[dated] = read(io.BytesIO(content), usecols=dated, user_missing=False)[0][dated]
+    except DataError:
+        raise
     except Exception:  # noqa: BLE001 (a damaged file makes ReadStat raise errors of many kinds, which may quote cells)
-        remedy = "Write it again, or export the table to Parquet or CSV."
-        raise DataError(where, f"is not a whole {suffix} file", remedy) from None
+        raise _damaged(where, suffix) from None
+    if not whole:
+        raise _damaged(where, suffix)
     if len(raw) > most:
         what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, write it as CSV.")
@@ -81,6 +94,11 @@ def from_readstat(
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
     table = pd.DataFrame({name: _series(raw[name], f"{where}: column '{name}'") for name in raw})
     return with_codebook(table, {name: _entry(name, about, raw[name], dated) for name in raw})
+
+
+def _damaged(where: str, suffix: str) -> DataError:
+    remedy = "Write it again, or export the table to Parquet or CSV."
+    return DataError(where, f"is not a whole {suffix} file", remedy)
 
 
 def _function(suffix: str, where: str) -> Any:  # noqa: ANN401 (pyreadstat is optional, and so are its types)

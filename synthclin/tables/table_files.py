@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.io.files import path_of, refuse_absent, refuse_special, write_atomic
+from synthclin.io.files import path_of, refuse_absent, refuse_special, refuse_taken, write_atomic
 from synthclin.rules.validation import Finding
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
-from synthclin.tables.csv_format import from_csv, to_csv
-from synthclin.tables.database_output import to_database
-from synthclin.tables.database_source import ENVIRONMENT
+from synthclin.tables.addresses import DUCKDB, ENVIRONMENT, is_database, refuse_address
+from synthclin.tables.csv_format import from_csv, to_csv, to_csv_gz
+from synthclin.tables.database_output import refuse_taken_in_database, to_database
+from synthclin.tables.duckdb_output import refuse_taken_in_duckdb, to_duckdb
 from synthclin.tables.excel_format import from_excel
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.packed_csv import PACKED, from_packed_csv
@@ -34,6 +35,7 @@ __all__ = [
     "read_file",
     "refuse_notation",
     "refuse_table",
+    "refuse_taken_table",
     "spreadsheet_warnings",
     "stem_of",
     "suffix_of",
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 Reader = Callable[..., pd.DataFrame]
-Writer = Callable[[pd.DataFrame, "Schema"], bytes]
+Writer = Callable[..., bytes]
 
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
@@ -54,11 +56,22 @@ READERS: dict[str, Reader] = {
 }
 _CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
 _NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".csv.zst": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
+CSV = (".csv", ".csv.gz")
+"""The endings of text files, whose cells a spreadsheet may run as formulas."""
 WRITERS: dict[str, Writer] = {
     ".csv": to_csv,
+    ".csv.gz": to_csv_gz,
     ".parquet": to_parquet,
     **{suffix: partial(to_readstat, suffix=suffix) for suffix in WRITING},
 }
+
+
+DATABASE_WRITERS: dict[str, Callable[[pd.DataFrame, str, Schema], None]] = {
+    DUCKDB: to_duckdb,
+    ENVIRONMENT: to_database,
+}
+"""The writers of databases, by the beginning of an address."""
+_CHECKS = {DUCKDB: refuse_taken_in_duckdb, ENVIRONMENT: refuse_taken_in_database}
 
 
 def read_file(path: str | Path, schema: Schema | None = None, notation: FileNotation | None = None) -> pd.DataFrame:
@@ -118,13 +131,16 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     r"""Write a typed table to a file by its ending; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
-    are empty (CSV) or null. ``.csv`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt`` need the extra
-    ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner only.
+    are empty (CSV) or null. ``.csv``, ``.csv.gz`` and ``.parquet`` need nothing more; ``.sav``, ``.dta`` and ``.xpt``
+    need the extra ``readstat`` and hold the labels of the schema. The file is written atomically, readable by its owner
+    only.
 
     Arguments:
         table: the table; its columns may have the dtypes of the schema or of a training table.
-        path: where to write it: a file, or ``env:DATABASE_URL?table=NAME`` for a new table, in one transaction, of the
-            database whose address is in this environment variable, with the extra ``database``.
+        path: where to write it: a file; or, in one transaction, a new table of a database:
+            ``duckdb:///ward.db?table=NAME`` of a DuckDB file, which is made where it is not there, with the extra
+            ``duckdb``; ``env:DATABASE_URL?table=NAME`` of the database whose address is in this environment variable,
+            with the extra ``database``.
         schema: what the columns mean.
         csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
             stay as they are, and `read_table` with the schema takes the quote away again. See `formulas`.
@@ -145,13 +161,40 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     """
     require_schema(schema)
     table = retyped(table, schema)
-    if str(path).startswith(ENVIRONMENT):
-        to_database(table, str(path), schema)
-        return
+    refuse_address(path, "write_table")
+    for start, write in DATABASE_WRITERS.items():
+        if str(path).startswith(start):
+            write(table, str(path), schema)
+            return
     path = path_of(path)
     suffix = suffix_of(path, tuple(WRITERS))
-    content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
+    writer = WRITERS[suffix]
+    try:
+        content = writer(table, schema, csv_safe) if suffix in CSV else writer(table, schema)
+    except UnicodeEncodeError:  # it quotes the cell
+        remedy = "Remove lone surrogates, which are halves of signs."
+        raise DataError("table", "holds text that is not Unicode", remedy) from None
     write_atomic(path, content)
+
+
+def refuse_taken_table(path: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse a place where no table can be written, before any work is done.
+
+    Arguments:
+        path: as for `write_table`.
+        overwrite: whether an existing file may be replaced; a table of a database never is.
+
+    Raises:
+        ConfigError: no table of the database is named, or an extra is not installed.
+        DataError: the file of a database is none.
+        OutputError: the file or table is there already.
+    """
+    refuse_address(path, "output")
+    for start, check in _CHECKS.items():
+        if str(path).startswith(start):
+            check(str(path))
+            return
+    refuse_taken(path, overwrite)
 
 
 def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> list[Finding]:
@@ -176,18 +219,33 @@ def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> li
     ]
 
 
-def notations(given: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
-    """Return by path the keywords of a notation that files of its kind have, such as none for Parquet.
+def notations(given: Mapping[str, Any], sources: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return by source the keywords of a notation that sources of its kind have, such as none for Parquet.
 
-    A keyword that no file of them has stays with each, so that `read_table` refuses it.
+    A keyword that no source of them has stays with each, so that `read_table` refuses it.
+
+    Raises:
+        ConfigError: a query or table is given, and it is not said of which source.
 
     Example:
-        >>> notations({"separator": ";"}, [Path("train.csv"), Path("synthetic.parquet")])
-        {PosixPath('train.csv'): {'separator': ';'}, PosixPath('synthetic.parquet'): {}}
+        >>> notations({"separator": ";"}, ["train.csv", "synthetic.parquet"])
+        {'train.csv': {'separator': ';'}, 'synthetic.parquet': {}}
     """
-    kinds = {path: () if path.is_dir() else _NOTATED.get(suffix_of(path), ()) for path in paths}
+    for key in ("query", "table"):
+        if key in given:
+            what, remedy = "several tables are read", f"Write it behind its database: env:DATABASE_URL?{key}=..."
+            raise ConfigError(f"--{key}", what, remedy)
+    kinds = {source: _keys_of(source) for source in sources}
     useless = [key for key in given if not any(key in keys for keys in kinds.values())]
-    return {path: {key: given[key] for key in given if key in (*keys, *useless)} for path, keys in kinds.items()}
+    return {source: {key: given[key] for key in given if key in (*keys, *useless)} for source, keys in kinds.items()}
+
+
+def _keys_of(source: str) -> tuple[str, ...]:
+    """Return the keys of a notation that a source has."""
+    refuse_address(source, "read_table")
+    if is_database(source) or path_of(source).is_dir():
+        return ()
+    return _NOTATED.get(suffix_of(path_of(source)), ())
 
 
 def refuse_table(path: str | Path, kind: str) -> None:

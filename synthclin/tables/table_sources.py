@@ -15,10 +15,11 @@ from synthclin.io.documents import validate
 from synthclin.io.files import path_of
 from synthclin.rules.validation import conform
 from synthclin.schema.arguments import require_schema
+from synthclin.tables.addresses import DUCKDB, ENVIRONMENT, is_database, refuse_address
 from synthclin.tables.arrow_columns import from_arrow
 from synthclin.tables.database_queries import CAST, Request, gathered
-from synthclin.tables.database_source import ENVIRONMENT, database_batches
-from synthclin.tables.duckdb_source import DUCKDB, duckdb_batches
+from synthclin.tables.database_source import database_batches
+from synthclin.tables.duckdb_source import duckdb_batches
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_batches import file_batches
 from synthclin.tables.table_files import read_file
@@ -26,7 +27,7 @@ from synthclin.tables.table_files import read_file
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["DATABASES", "is_database", "read_table", "refuse_address", "table_batches"]
+__all__ = ["DATABASES", "read_table", "table_batches"]
 
 DatabaseReader = Callable[[Request, FileNotation], Generator[pa.Table]]
 
@@ -139,28 +140,6 @@ def table_batches(
                 yield from_arrow(batch, request.place, CAST), None
     if empty:
         raise DataError(request.place, "holds no rows", "Give a table with at least two rows.")
-
-
-def is_database(source: str | Path) -> bool:
-    """Return whether a source is a database, not a file.
-
-    Example:
-        >>> is_database("duckdb:///ward.db"), is_database("ward.csv")
-        (True, False)
-    """
-    return str(source).startswith(tuple(DATABASES))
-
-
-def refuse_address(source: str | Path, where: str) -> None:
-    """Refuse the address of a server in the place of a source, without repeating it: it may hold a password.
-
-    Raises:
-        ConfigError: it is one.
-    """
-    text = str(source)
-    if "://" in text and not is_database(text):
-        what = "the address of a database may hold a password, so it is not written here"
-        raise ConfigError(where, what, "Put it into an environment variable, and write `env:DATABASE_URL` here.")
 
 
 def _reader(source: str | Path, query: str | None, table: str | None) -> DatabaseReader | None:

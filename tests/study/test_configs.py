@@ -14,7 +14,16 @@ from synthclin.tables import read_table
 
 CONFIGS = sorted(path for path in (Path(__file__).parents[2] / "configs").glob("*.yaml") if path.stem != "sweep")
 # How many rules between columns each schema holds, so that none is lost in an edit.
-RULES = {"actg175": 6, "actg175_dp": 6, "adult": 4, "diabetes130": 7, "heart_disease": 9, "pbcseq": 1, "support2": 16}
+RULES = {
+    "actg175": 6,
+    "actg175_adam": 6,
+    "actg175_dp": 6,
+    "adult": 4,
+    "diabetes130": 7,
+    "heart_disease": 9,
+    "pbcseq": 1,
+    "support2": 16,
+}
 
 
 def test_there_is_a_study_for_each_table_and_one_with_differential_privacy():

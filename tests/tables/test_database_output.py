@@ -83,41 +83,20 @@ def test_a_table_is_never_replaced():
 
 @pytest.mark.usefixtures("ward")
 def test_a_failure_leaves_the_database_as_it_was(monkeypatch):
-    whole = database_output.pa.RecordBatch.to_pylist
-    calls = iter([True, False])
-    seen = []
+    add, seen = database_output._add, []
 
-    class Batch:
-        def __init__(self, batch):
-            self.num_rows, self.batch = batch.num_rows, batch
+    def failing(library, connection, partial, rows):
+        seen.append(rows.num_rows)
+        if len(seen) == 2:
+            raise ValueError("CANARY")
+        add(library, connection, partial, rows)
 
-        def to_pylist(self):
-            seen.append(self.num_rows)
-            if not next(calls):
-                raise ValueError("CANARY")
-            return whole(self.batch)
-
-    written = database_output.written_columns(TABLE, SCHEMA)
-
-    class Arrow:
-        schema = written.schema
-
-        def cast(self, schema):
-            self.schema = schema
-            return self
-
-        def rename_columns(self, names):
-            self.named = written.rename_columns(names)
-            return self
-
-        def to_batches(self, max_chunksize):
-            return map(Batch, self.named.to_batches(max_chunksize=max_chunksize))
-
-    monkeypatch.setattr(database_output, "written_columns", lambda *_: Arrow())
+    monkeypatch.setattr(database_output, "_add", failing)
+    monkeypatch.setattr(database_output, "_ROWS", 5_000)
     with pytest.raises(OutputError, match="the table cannot be written") as caught:
         sc.write_table(TABLE, f"{SOURCE}?table=t", SCHEMA)
     assert "CANARY" not in str(caught.value)
-    assert len(seen) == 2
+    assert seen == [5_000, 5_000]
     assert tables() == []
 
 
@@ -129,8 +108,11 @@ def test_what_cannot_be_written(monkeypatch, tmp_path):
     assert PASSWORD not in str(caught.value)
     with pytest.raises(ConfigError, match="a table is written under a name"):
         sc.write_table(TABLE, f"{SOURCE}?query=SELECT 1", SCHEMA)
-    with pytest.raises(ConfigError, match="needs a query or the name of a table"):
+    with pytest.raises(ConfigError, match=r"env:WARD_URL: a table is written under a name. Write env:WARD_URL\?table="):
         sc.write_table(TABLE, SOURCE, SCHEMA)
+    with pytest.raises(ConfigError, match="may hold a password") as caught:
+        sc.write_table(TABLE, f"postgresql://owner:{PASSWORD}@127.0.0.1/x?table=t", SCHEMA)
+    assert PASSWORD not in str(caught.value)
     monkeypatch.setenv("WARD_URL", f"sqlite:///{tmp_path}/none/x.sqlite")
     with pytest.raises(OutputError, match="the table cannot be written"):
         sc.write_table(TABLE, f"{SOURCE}?table=t", SCHEMA)

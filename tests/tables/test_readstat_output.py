@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import synthclin as sc
 from synthclin.errors import DataError
@@ -121,32 +118,6 @@ def test_what_the_format_cannot_hold_is_refused(ending, tmp_path):
         with pytest.raises(DataError, match="small letters from capital ones"):
             written("B", [1, 2])
     assert list(tmp_path.iterdir()) == []
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    st.sampled_from(ENDINGS),
-    st.lists(
-        st.tuples(
-            st.integers(1, 9_999).map("P-{:04d}".format),
-            st.none() | st.sampled_from([1, 2, 9]),
-            st.none() | st.integers(50, 260) | st.sampled_from([-9, -8]),
-            st.none() | st.integers(0, 2_000).map(lambda n: n / 100),
-            st.none() | st.sampled_from(["Ärzte ASS", "none"]),
-            st.none() | st.sampled_from(["true", "false"]),
-            st.none() | st.dates(dt.date(1850, 1, 1), dt.date(2100, 1, 1)).map(str),
-            st.none() | st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=12),
-        ),
-        min_size=3,
-        max_size=8,
-    ),
-)
-def test_any_table_round_trips(tmp_path_factory, ending, rows):
-    rows = [*TABLE[::2], *rows]
-    table = typed(rows)
-    path = tmp_path_factory.mktemp("out") / f"t.{ending}"
-    sc.write_table(table, path, SCHEMA)
-    pd.testing.assert_frame_equal(sc.read_table(path, SCHEMA), table)
 
 
 def test_the_formats_are_those_that_are_read():

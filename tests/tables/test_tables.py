@@ -270,81 +270,7 @@ class TestParquet:
                 read_table(tmp_path / f"{name}.parquet")
 
 
-EVERY = schema_of(
-    id={"type": "id", "role": "entity"},
-    n={"type": "integer", "missing": "allowed"},
-    x={"type": "number", "missing": "allowed"},
-    cents={"type": "number", "decimals": 2, "missing": "allowed"},
-    weeks={"type": "duration", "unit": "wk", "decimals": 0, "missing": "allowed"},
-    day={"type": "date", "missing": "allowed"},
-    moment={"type": "datetime", "missing": "allowed"},
-    no_yes={"type": "boolean", "missing": "allowed"},
-    zero_one={"type": "boolean", "values": [0, 1], "missing": "allowed"},
-    level={
-        "type": "category",
-        "categories": ["a, b", 'say "x"', "NA", "two\nlines", "\u00e4", "007"],
-        "missing": "allowed",
-    },
-    grade={"type": "ordinal", "categories": [1, 2, 3], "missing": "allowed"},
-    half={"type": "ordinal", "categories": [0, 0.5, 1], "missing": "allowed"},
-    mixed={"type": "category", "categories": [1, "x"], "missing": "allowed"},
-    code={"type": "code", "missing": "allowed"},
-)
-
-
-def moment(*parts):
-    return dt.datetime(*parts)  # noqa: DTZ001 - tables hold moments without a zone
-
-
-def cells(of):
-    return st.none() | of
-
-
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["001", "P-2", "3"]),
-        cells(st.integers(-(2**53) + 1, 2**53 - 1)),
-        cells(st.floats(-1e150, 1e150)),
-        cells(st.integers(-(10**9), 10**9).map(lambda cents: cents / 100)),
-        cells(st.integers(-999, 999).map(float)),
-        cells(st.dates(dt.date(1678, 1, 1), dt.date(2261, 12, 31))),
-        cells(st.datetimes(moment(1678, 1, 1), moment(2261, 12, 31)).map(lambda at: at.replace(microsecond=0))),
-        cells(st.booleans()),
-        cells(st.integers(0, 1)),
-        cells(st.sampled_from(EVERY.columns["level"].levels)),
-        cells(st.integers(1, 3)),
-        cells(st.sampled_from([0, 0.5, 1])),
-        cells(st.sampled_from([1, "x"])),
-        cells(st.sampled_from(["250.10", "V27", "E11.9"])),
-    ),
-    min_size=2,
-    max_size=6,
-)
-
-
 class TestWriting:
-    @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-    @settings(max_examples=20, deadline=None)
-    @given(rows=ROWS)
-    def test_what_is_written_is_read_back(self, tmp_path_factory, suffix, rows):
-        every_column_known = [
-            ("1", 0, 0.5, 0.01, 1.0, dt.date(2000, 1, 1), moment(2000, 1, 1, 1), True, 1, "NA", 1, 0, 1, "V27")
-        ]
-        frame = pd.DataFrame(
-            {
-                name: list(values)
-                for name, values in zip(EVERY.columns, zip(*every_column_known, *rows, strict=True), strict=True)
-            },
-            dtype=object,
-        )
-        table = conform(frame, EVERY)
-        path = tmp_path_factory.mktemp("written") / f"table{suffix}"
-        write_table(table, path, EVERY)
-        pd.testing.assert_frame_equal(read_table(path, EVERY), table)
-        first = path.read_bytes()
-        write_table(table.copy(), path, EVERY)
-        assert path.read_bytes() == first
-
     def test_csv_text(self, tmp_path):
         schema = schema_of(
             ldl={"type": "number", "decimals": 2, "missing": "allowed"},
@@ -387,8 +313,8 @@ class TestWriting:
     def test_refusals(self, tmp_path):
         schema = schema_of(x={"type": "number"}, y={"type": "number"})
         table = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]})
-        with pytest.raises(DataError, match=r"Use .csv, .parquet, .sav, .dta or .xpt"):
-            write_table(table, tmp_path / "t.csv.gz", schema)
+        with pytest.raises(DataError, match=r"Use .csv, .csv.gz, .parquet, .sav, .dta or .xpt"):
+            write_table(table, tmp_path / "t.csv.zst", schema)
         with pytest.raises(OutputError):
             write_table(table, tmp_path / "none" / "t.csv", schema)
         assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from synthclin.report.record.release import UNDECLARED, Release
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.study.config.adam import Adam
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.spreadsheet_formulas import CsvSafe
 
@@ -180,17 +181,19 @@ class Outputs(ConfigBlock):
     `csv_safe` is ``escape`` to put a quote before text in CSV files that a spreadsheet would run as a formula.
     `report` names the file formats of the report. Of its `editions` the ``internal`` one holds figures of real
     patients, the ``shareable`` one (``report-shareable.*``) is suppressed and rounded for disclosure control. A data
-    card and Croissant metadata are always written beside the table.
+    card and Croissant metadata are always written beside the table. `adam` also writes the table as data sets of the
+    Analysis Data Model of CDISC: see `synthclin.study.config.adam.Adam`.
     """
 
     folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
-    table: Literal["parquet", "csv"] = "parquet"
+    table: Literal["parquet", "csv", "csv.gz", "xpt", "sav", "dta"] = "parquet"
     report: Annotated[tuple[Literal["html", "json", "md"], ...], Field(strict=False)] = ("html", "json", "md")
     editions: Annotated[tuple[Literal["internal", "shareable"], ...], Field(strict=False, min_length=1)] = (
         "internal",
         "shareable",
     )
     csv_safe: CsvSafe = "warn"
+    adam: Adam | None = None
     overwrite: bool = False
 
 

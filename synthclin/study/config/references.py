@@ -28,6 +28,7 @@ from synthclin.schema.column_expressions import NO_VISITS
 from synthclin.schema.conditions import check_levels, check_visits, column_remedy
 from synthclin.schema.visit_times import of_patients
 from synthclin.study.config.blocks import Config, Judging
+from synthclin.study.config.outputs import check_outputs
 
 __all__ = ["check_columns", "check_judging", "check_references", "hint"]
 
@@ -38,6 +39,7 @@ def check_references(config: Config, where: str) -> None:
     check_judging(config, where)
     _check_guarantee(config, f"{where}: protect.dp")
     _check_shards(config, f"{where}: sampling.shard_rows")
+    check_outputs(config, where)
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"

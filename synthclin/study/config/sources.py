@@ -10,9 +10,9 @@ from synthclin.errors import ConfigError
 from synthclin.io.files import path_of
 from synthclin.study.config.blocks import DATASET
 from synthclin.tables import is_database, refuse_address
+from synthclin.tables.addresses import DUCKDB, ENVIRONMENT
 from synthclin.tables.database_queries import query_text
-from synthclin.tables.database_source import ENVIRONMENT
-from synthclin.tables.duckdb_source import DUCKDB, duckdb_path
+from synthclin.tables.duckdb_files import duckdb_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
