@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SequentialTrees,
     )
     from synthclin.models import load as load_model
+    from synthclin.parallel import engine
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
     from synthclin.study.reports import compare
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "compare",
     "datasets",
+    "engine",
     "evaluate",
     "infer_schema",
     "load_model",
@@ -78,6 +80,7 @@ _HOMES = {
     "SynthclinError": ("synthclin.errors", "SynthclinError"),
     "compare": ("synthclin.study.reports", "compare"),
     "datasets": ("synthclin.datasets", None),
+    "engine": ("synthclin.parallel", "engine"),
     "evaluate": ("synthclin.report", "evaluate"),
     "infer_schema": ("synthclin.inference", "infer_schema"),
     "load_model": ("synthclin.models", "load"),
