@@ -6,6 +6,7 @@ them to a disk is refused, and so is one whose nodes would give other bytes.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import secrets
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ START = "RAY_AUTH_MODE=token ray start --head --disable-usage-stats --include-da
 _IN_MEMORY = "--object-spilling-directory=/dev/shm"
 _SHARED = Path("/dev/shm")  # noqa: S108 - memory that processes share
 _LEAST_STORE = 80_000_000  # bytes; Ray needs 75 MiB
+_SECONDS_TO_CONNECT = 5.0
 _SECONDS = 60.0  # that a node has to answer
 _PREFIX = "synthclin-ray-"
 
@@ -70,7 +73,11 @@ def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray i
     if "://" in address:
         remedy = "Start synthclin on a node of the cluster, with `RAY_ADDRESS=auto`."
         raise ConfigError(where, "this is the address of a Ray client", remedy)
+    constants: Any = importlib.import_module("ray._private.ray_constants")
+    constants.NUM_REDIS_GET_RETRIES = 1  # each takes most of a minute
     try:
+        found = importlib.import_module("ray._private.services").canonicalize_bootstrap_address_or_die(address)
+        _refuse_silent(found)
         with _own_signals(), _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
             _read_environment()
             ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
@@ -86,6 +93,18 @@ def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray i
     finally:
         with _own_signals():
             ray.shutdown()
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise an OSError, or a TimeoutError, where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+
+    async def connect() -> None:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), _SECONDS_TO_CONNECT)
+        writer.close()
+
+    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already, as that of a notebook has
+        pool.submit(lambda: asyncio.run(connect())).result()
 
 
 def _existing(ray: Any) -> RayEngine:  # noqa: ANN401
