@@ -82,7 +82,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray i
             _read_environment()
             ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
     except Exception as error:  # noqa: BLE001 - Ray raises several, and their messages span lines
-        what = f"the Ray cluster cannot be used ({type(error).__name__})"
+        what = f"the Ray cluster cannot be reached ({type(error).__name__})"
         remedy = (
             f"Start it with `{START} {_IN_MEMORY}`, with the Python and the Ray of this machine, which must be one of "
             f"its nodes; or unset {ADDRESS}, to use this machine alone."
