@@ -57,14 +57,15 @@ def cluster(workers: int | None) -> Iterator[RayEngine]:
         remedy = 'Install it: pip install -c constraints.txt ".[ray]"'
         raise ConfigError("engine: ray", "Ray is absent", remedy) from None
     importlib.import_module("ray.util.scheduling_strategies")
-    if ray.is_initialized():
-        yield _existing(ray)
-    elif address := os.environ.get(ADDRESS, "").strip():
-        with _connected(ray, address):
+    with _silent():
+        if ray.is_initialized():
             yield _existing(ray)
-    else:
-        with _started(ray, workers or LocalEngine().processors()) as engine:
-            yield engine
+        elif address := os.environ.get(ADDRESS, "").strip():
+            with _connected(ray, address):
+                yield _existing(ray)
+        else:
+            with _started(ray, workers or LocalEngine().processors()) as engine:
+                yield engine
 
 
 @contextmanager
@@ -264,9 +265,21 @@ def _read_environment() -> None:
 
 
 @contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Ray from printing on stdout what happens to its processes, which `log_to_driver` does not."""
+    module: Any = importlib.import_module("ray._private.worker")
+    before = module.print_to_stdstream
+    module.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = before
+
+
+@contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables inside the block, which processes that start there inherit."""
-    before = {name: os.environ.get(name) for name in values}
+    before = {name: os.environ.get(name) for name in (*values, "PYTHONBREAKPOINT")}  # Ray sets it itself
     os.environ.update(values)
     try:
         yield

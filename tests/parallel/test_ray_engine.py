@@ -20,13 +20,14 @@ import yaml
 from threadpoolctl import threadpool_info
 
 from synthclin.errors import ConfigError, DataError, SynthclinError
-from synthclin.evaluation import validity
+from synthclin.evaluation import scoring, validity
 from synthclin.evaluation.fidelity import detection, marginals, pairs
 from synthclin.evaluation.labels import Labels, column_level, showing_labels
 from synthclin.language import speaking, tr
 from synthclin.parallel import engine, jobs, processors, ray_cluster, ray_worker, run_all
 from synthclin.progress import quiet
 from synthclin.study import run as study_run
+from synthclin.study import sweep_cells
 from synthclin.study.config import load
 from synthclin.study.sweep import sweep
 from tests.conftest import toy_config, toy_table
@@ -42,7 +43,7 @@ CANARY = "CANARY-7391"
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One cluster for the module: two processes, which find the tests."""
-    handlers, before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], dict(os.environ)
+    handlers, before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], environment()
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
         patch.delenv("RAY_ADDRESS", raising=False)
@@ -52,8 +53,12 @@ def cluster():
             yield home
         assert not home.exists()
         assert not list(descendants())
-    assert dict(os.environ) == before
+    assert environment() == before
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def environment():
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 def descendants():
@@ -140,15 +145,11 @@ def test_jobs_run_in_two_other_processes_that_start_none_of_their_own():
         assert processors() == jobs.LocalEngine().processors()
 
 
-def refused():
-    raise DataError("column 'age'", "3 of 9 rows are no numbers", "Correct them.")
-
-
 def test_an_error_of_a_job_is_raised_whole_and_once(tmp_path):
     def noted():
         with (tmp_path / "times").open("a") as file:
             file.write("x")
-        refused()
+        raise DataError("column 'age'", "3 of 9 rows are no numbers", "Correct them.")
 
     with pytest.raises(DataError) as caught:
         run_all([noted, partial(time.sleep, 0.01)], 2)
@@ -215,7 +216,7 @@ def test_jobs_may_write_into_their_arrays_and_do_not_see_those_of_others():
 # What survives
 
 
-def test_a_job_whose_process_is_killed_runs_again(tmp_path):
+def test_a_job_whose_process_is_killed_runs_again(tmp_path, capfd):
     def job():
         if (tmp_path / "second").exists():
             return "done"
@@ -223,6 +224,7 @@ def test_a_job_whose_process_is_killed_runs_again(tmp_path):
         return os.kill(os.getpid(), signal.SIGKILL)
 
     assert run_all([job, partial(pow, 2, 3)], 2) == ["done", 8]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_job_that_kills_every_process_is_one_clear_error(tmp_path):
@@ -240,7 +242,8 @@ def test_after_an_interruption_jobs_stop_and_clean_up(tmp_path):
     def waits():
         try:
             (tmp_path / "begun").touch()
-            time.sleep(60)
+            for _ in range(6_000):
+                time.sleep(0.01)
         finally:
             (tmp_path / "stopped").touch()
 
@@ -271,12 +274,14 @@ def files_of(folder):
     return found
 
 
+FEW = (validity.rules, marginals.marginals, pairs.pairs, detection.logistic_detection)
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """The toy study of a model that is trained in a moment, and few scores; the current folder."""
     monkeypatch.chdir(tmp_path)
-    few = (validity.rules, marginals.marginals, pairs.pairs, detection.logistic_detection)
-    monkeypatch.setattr("synthclin.evaluation.scoring.SCORES", few)
+    monkeypatch.setattr(scoring, "SCORES", FEW)
     study = toy_config() | {
         "model": {"type": "independent"},
         "privacy": {"audit": "standard"},
@@ -287,7 +292,8 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_with_a_killed_process_has_the_bytes_of_a_local_run(place):
+@pytest.mark.usefixtures("place")
+def test_a_run_with_a_killed_process_has_the_bytes_of_a_local_run():
     def of(name):
         with quiet():
             return files_of(study_run.run(load("study.yaml", [f"engine={name}", f"outputs.folder={name}"])).folder)
@@ -304,7 +310,14 @@ def test_a_run_with_a_killed_process_has_the_bytes_of_a_local_run(place):
     assert local["config.yaml"].replace(b"folder: local", b"folder: ray") == on_cluster["config.yaml"]
 
 
-def test_a_sweep_with_a_killed_process_has_the_bytes_of_a_local_sweep(place):
+def test_a_sweep_with_a_killed_process_has_the_bytes_of_a_local_sweep(place, monkeypatch):
+    few = FEW
+
+    def run_cell(cell, *, resume):
+        scoring.SCORES = few  # in a process of the cluster too
+        return sweep_cells.run_cell(cell, resume=resume)
+
+    monkeypatch.setattr("synthclin.study.sweep.run_cell", run_cell)
     grid = {
         "version": 1,
         "name": "grid",
@@ -340,9 +353,9 @@ def test_a_sweep_with_a_killed_process_has_the_bytes_of_a_local_sweep(place):
 
 def test_no_cell_stands_in_a_file_of_the_cluster_and_nobody_else_reaches_it(cluster):
     def job():
-        print(CANARY)
-        print(CANARY, file=sys.stderr)
-        os.system(f"echo {CANARY}")  # noqa: S605, S607
+        sys.stdout.write(CANARY)
+        sys.stderr.write(CANARY)
+        os.system(f"echo {CANARY}")
         warnings.warn(CANARY, stacklevel=1)
         ray.logger.error(CANARY)
         raise ValueError(CANARY)
@@ -386,9 +399,9 @@ def listening(*addresses):
 
 def test_an_absent_ray_is_one_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with engine("local"), pytest.raises(ConfigError, match=r'engine: ray: Ray is absent.*pip install.*\.\[ray\]"'):
-        with engine("ray"):
-            pass
+    absent = pytest.raises(ConfigError, match=r'engine: ray: Ray is absent.*pip install.*\.\[ray\]"')
+    with engine("local"), absent, engine("ray"):
+        pass
     with engine("local"), engine("ray", workers=1):  # nothing to start
         assert run_all([os.getpid] * 2, 1) == [os.getpid()] * 2
 
