@@ -184,13 +184,9 @@ def _replaced(node: object, key: str, value: object, where: str) -> object:
 
 def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
     """Refuse planned features that this version does not implement."""
-
-    def refuse(key: str, what: str, remedy: str = "Remove it.") -> None:
-        raise ConfigError(f"{where}: {key}", f"{what} not available in this version", remedy)
-
     for block, key in _LATER_KEYS:
         if isinstance(raw.get(block), dict) and key in raw[block]:
-            refuse(f"{block}.{key}", "this is")
+            raise ConfigError(f"{where}: {block}.{key}", "this is not available in this version", "Remove it.")
 
 
 def _with_schema(raw: dict[str, Any], where: str) -> dict[str, Any]:
