@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 from synthclin.errors import ConfigError
 from synthclin.parallel import ray_worker
 from synthclin.parallel.local_engine import LocalEngine
-from synthclin.parallel.ray_engine import RayEngine
+from synthclin.parallel.ray_engine import RayEngine, RayThread
 
 __all__ = ["ADDRESS", "START", "cluster"]
 
@@ -57,19 +56,28 @@ def cluster(workers: int | None) -> Iterator[RayEngine]:
         remedy = 'Install it: pip install -c constraints.txt ".[ray]"'
         raise ConfigError("engine: ray", "Ray is absent", remedy) from None
     importlib.import_module("ray.util.scheduling_strategies")
-    with _silent():
+    with _silent(), _thread() as thread:
         if ray.is_initialized():
-            yield _existing(ray)
+            yield _existing(ray, thread)
         elif address := os.environ.get(ADDRESS, "").strip():
-            with _connected(ray, address):
-                yield _existing(ray)
+            with _connected(ray, thread, address):
+                yield _existing(ray, thread)
         else:
-            with _started(ray, workers or LocalEngine().processors()) as engine:
+            with _started(ray, thread, workers or LocalEngine().processors()) as engine:
                 yield engine
 
 
 @contextmanager
-def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray is optional, and so are its types)
+def _thread() -> Iterator[RayThread]:
+    thread = RayThread()
+    try:
+        yield thread
+    finally:
+        thread.end()
+
+
+@contextmanager
+def _connected(ray: Any, thread: RayThread, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray is optional)
     where = f"{ADDRESS}={address}"
     if "://" in address:
         remedy = "Start synthclin on a node of the cluster, with `RAY_ADDRESS=auto`."
@@ -78,10 +86,10 @@ def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray i
     constants.NUM_REDIS_GET_RETRIES = 1  # each takes most of a minute
     try:
         found = importlib.import_module("ray._private.services").canonicalize_bootstrap_address_or_die(address)
-        _refuse_silent(found)
+        _refuse_silent(thread, found)
         with _own_signals(), _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
             _read_environment()
-            ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
+            thread(lambda: ray.init(address=address, log_to_driver=False, logging_level="CRITICAL"))
     except Exception as error:  # noqa: BLE001 - Ray raises several, and their messages span lines
         what = f"the Ray cluster cannot be reached ({type(error).__name__})"
         remedy = (
@@ -93,10 +101,10 @@ def _connected(ray: Any, address: str) -> Iterator[None]:  # noqa: ANN401 (Ray i
         yield
     finally:
         with _own_signals():
-            ray.shutdown()
+            thread(ray.shutdown)
 
 
-def _refuse_silent(address: str) -> None:
+def _refuse_silent(thread: RayThread, address: str) -> None:
     """Raise an OSError, or a TimeoutError, where nothing listens at HOST:PORT: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
 
@@ -104,19 +112,18 @@ def _refuse_silent(address: str) -> None:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), _SECONDS_TO_CONNECT)
         writer.close()
 
-    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already, as that of a notebook has
-        pool.submit(lambda: asyncio.run(connect())).result()
+    thread(lambda: asyncio.run(connect()))  # the event loop of a notebook runs in this thread
 
 
-def _existing(ray: Any) -> RayEngine:  # noqa: ANN401
+def _existing(ray: Any, thread: RayThread) -> RayEngine:  # noqa: ANN401
     """Return the engine of the cluster that this process is connected to, after a look at its nodes."""
     identity = ray_worker.describe().versions
     look = _looker(ray, identity)
-    look(None)
+    thread(lambda: look(None))
     processors = int(ray.cluster_resources().get("CPU", 0))
     if processors < 1:
         raise ConfigError("Ray cluster", "it has no processors", "Start nodes with `ray start --num-cpus`.")
-    return RayEngine(ray, processors, identity, look)
+    return RayEngine(ray, thread, processors, identity, look)
 
 
 def _looker(ray: Any, identity: dict[str, str]) -> Callable[[Path | None], list[int]]:  # noqa: ANN401
@@ -173,7 +180,7 @@ def _refuse_unlike(found: ray_worker.Node | None, identity: dict[str, str], name
 
 
 @contextmanager
-def _started(ray: Any, workers: int) -> Iterator[RayEngine]:  # noqa: ANN401
+def _started(ray: Any, thread: RayThread, workers: int) -> Iterator[RayEngine]:  # noqa: ANN401
     """Start a cluster of this machine that nobody else reaches, and stop it and remove its files at the end."""
     store = _store()
     _sweep()
@@ -183,29 +190,31 @@ def _started(ray: Any, workers: int) -> Iterator[RayEngine]:  # noqa: ANN401
     try:
         try:
             with _own_signals(), _closed():
-                ray.init(
-                    address="local",
-                    num_cpus=workers,
-                    num_gpus=0,
-                    object_store_memory=store,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level="CRITICAL",
-                    object_spilling_directory=str(inner),
-                    _node_ip_address="127.0.0.1",
-                    _plasma_directory=str(_SHARED),
-                    _temp_dir=str(inner),
-                    _system_config={"automatic_object_spilling_enabled": False},
-                )
+                thread(lambda: ray.init(address="local", num_cpus=workers, object_store_memory=store, **_local(inner)))
         except Exception as error:
             what = f"Ray does not start on this machine ({type(error).__name__})"
             raise ConfigError("engine: ray", what, "Use `engine: local`.") from error
-        yield RayEngine(ray, workers, ray_worker.describe().versions, lambda _: [store])
+        yield RayEngine(ray, thread, workers, ray_worker.describe().versions, lambda _: [store])
     finally:
         with _own_signals():
-            ray.shutdown()
+            thread(ray.shutdown)
         _read_environment()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _local(home: Path) -> dict[str, Any]:
+    """Return arguments of `ray.init` for a cluster whose files and objects are below a folder in memory."""
+    return {
+        "num_gpus": 0,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "CRITICAL",
+        "object_spilling_directory": str(home),
+        "_node_ip_address": "127.0.0.1",
+        "_plasma_directory": str(_SHARED),
+        "_temp_dir": str(home),
+        "_system_config": {"automatic_object_spilling_enabled": False},
+    }
 
 
 _OF_CLUSTER = {

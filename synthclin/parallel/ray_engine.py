@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from synthclin.errors import ConfigError, OutputError, SynthclinError
 from synthclin.parallel import ray_worker
 from synthclin.parallel.local_engine import GRACE
 
-__all__ = ["AGAIN", "RayEngine"]
+__all__ = ["AGAIN", "RayEngine", "RayThread"]
 
 AGAIN = 3
 """How many times a job is run again whose process died."""
@@ -22,8 +23,32 @@ AGAIN = 3
 _NAME = "synthclin"
 """Of the tasks, in Ray's lists and logs."""
 
+_STEP = 1.0
+"""Seconds of one call that waits; what a signal raises is raised after it at the latest."""
+
 _PART = 0.8
 """Part of an object store that jobs may fill; the rest is for results."""
+
+
+T = TypeVar("T")
+
+
+class RayThread:
+    """The thread that makes all calls of Ray, one after the other, so that no signal is raised inside of one.
+
+    Ray does not survive that: it reports a SystemError, or ends the process.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "ray")
+
+    def __call__(self, function: Callable[[], T]) -> T:
+        """Return what a function returns that is called in the thread."""
+        return self._pool.submit(function).result()
+
+    def end(self) -> None:
+        """End the thread after the calls that were asked for."""
+        self._pool.shutdown(wait=True)
 
 
 class RayEngine:
@@ -31,6 +56,7 @@ class RayEngine:
 
     Arguments:
         ray: the module.
+        thread: makes all its calls.
         processors: how many processors the cluster has for jobs.
         identity: versions of this process; see `synthclin.parallel.ray_worker.Node`.
         nodes: looks at every node, for a file that all must see, and refuses those that cannot run jobs.
@@ -39,11 +65,13 @@ class RayEngine:
     def __init__(
         self,
         ray: Any,  # noqa: ANN401 (Ray is optional, and so are its types)
+        thread: RayThread,
         processors: int,
         identity: dict[str, str],
         nodes: Callable[[Path | None], list[int]],
     ) -> None:
-        self._ray, self._processors, self._identity, self._nodes = ray, processors, identity, nodes
+        self._ray, self._thread, self._nodes = ray, thread, nodes
+        self._processors, self._identity = processors, identity
 
     def processors(self) -> int:
         """Return how many jobs may run at the same time."""
@@ -58,7 +86,8 @@ class RayEngine:
             SynthclinError: the process of a job died four times. An error of a job is raised as it is.
             ConfigError: jobs do not fit into the object store, or a node cannot run them.
         """
-        sent = self._send(jobs, folder)
+        settings = ray_worker.Settings.of_caller(self._identity)
+        sent = self._thread(lambda: self._send(jobs, settings, folder))
         task = self._ray.remote(ray_worker.run_job).options(num_cpus=1, max_retries=0, name=_NAME)
         key, waiting, died = secrets.token_hex(8), deque(order), Counter[int]()
         running: dict[Any, int] = {}
@@ -66,10 +95,10 @@ class RayEngine:
             while waiting or running:
                 while waiting and len(running) < min(workers, self._processors):
                     number = waiting.popleft()
-                    running[task.remote([sent], key, number)] = number
-                for reference in self._ray.wait(list(running))[0]:
+                    running[self._thread(partial(task.remote, [sent], key, number))] = number
+                for reference in self._thread(lambda: self._ray.wait(list(running), timeout=_STEP)[0]):
                     number = running.pop(reference)
-                    outcome = self._outcome(reference)
+                    outcome = self._thread(partial(self._outcome, reference))
                     if outcome.kind == "result":
                         yield number, outcome.value
                         continue
@@ -77,13 +106,12 @@ class RayEngine:
                     _refuse(outcome, died[number])
                     waiting.appendleft(number)
         except BaseException:
-            self._stop(list(running))
+            self._thread(lambda: self._stop(list(running)))
             raise
 
-    def _send(self, jobs: Sequence[Callable[[], Any]], folder: Path | None) -> Any:  # noqa: ANN401
+    def _send(self, jobs: Sequence[Callable[[], Any]], settings: ray_worker.Settings, folder: Path | None) -> Any:  # noqa: ANN401
         """Put settings and jobs into the object store, once for all processes, and return their reference."""
         stores = self._with_token(folder)
-        settings = ray_worker.Settings.of_caller(self._identity)
         try:
             # Bytes, so that every process has arrays of its own: those of the object store cannot be written to.
             content = self._ray.cloudpickle.dumps(list(jobs))
@@ -127,15 +155,12 @@ class RayEngine:
         return found
 
     def _stop(self, running: Sequence[Any]) -> None:
-        """Interrupt jobs, and kill the processes of those that do not end within a grace period."""
-        until = time.monotonic() + GRACE
-        for force in (False, True):
+        """Interrupt jobs and wait for their end, within a grace period; what is left ends with the cluster."""
+        with suppress(Exception):  # the cluster may be gone
             for reference in running:
-                with suppress(Exception):  # it may have ended, or the cluster may be gone
-                    self._ray.cancel(reference, force=force)
-            with suppress(Exception):
-                left = max(0.1, until - time.monotonic())
-                running = self._ray.wait(list(running), num_returns=len(running), timeout=left)[1] if running else ()
+                self._ray.cancel(reference, force=False)  # by force Ray may end this process
+            if running:
+                self._ray.wait(list(running), num_returns=len(running), timeout=GRACE)
 
 
 def _refuse(outcome: ray_worker.Outcome, deaths: int) -> None:
