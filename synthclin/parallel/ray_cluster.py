@@ -145,19 +145,23 @@ def _looker(ray: Any, identity: dict[str, str]) -> Callable[[Path | None], list[
         nodes = [node for node in ray.nodes() if node["Alive"]]
         answers = [
             task.options(
-                num_cpus=0, max_retries=3, name="synthclin", scheduling_strategy=strategy(node["NodeID"], soft=False)
+                num_cpus=0, max_retries=3, name="look", scheduling_strategy=strategy(node["NodeID"], soft=False)
             ).remote(None if token is None else str(token))
             for node in nodes
         ]
+        stores = []
         for node, answer in zip(nodes, answers, strict=True):
             name = node["NodeManagerHostname"]
             try:
                 found = ray.get(answer, timeout=_SECONDS)
+            except ray.exceptions.TaskUnschedulableError:
+                continue  # the node has left the cluster
             except ray.exceptions.RayError as error:
                 what = f"it does not answer ({type(error).__name__})"
                 raise ConfigError(f"Ray node {name}", what, "Start it again, or remove it from the cluster.") from None
             _refuse_unlike(None if found is None else ray_worker.Node(*found), identity, name, token)
-        return [int(node["Resources"].get("object_store_memory", 0)) for node in nodes]
+            stores.append(int(node["Resources"].get("object_store_memory", 0)))
+        return stores
 
     return look
 
@@ -257,9 +261,10 @@ def _closed() -> Iterator[None]:
     """Let a cluster that is started inside the block answer this process alone."""
     constants: Any = importlib.import_module("ray._private.ray_constants")
     several = constants.ENABLE_RAY_CLUSTER
+    places = os.pathsep.join(filter(None, sys.path))  # its processes find the modules of this one
     constants.ENABLE_RAY_CLUSTER = False  # without it Ray listens to all networks, 127.0.0.1 or not
     try:
-        with _environment(_OF_CLUSTER | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}):
+        with _environment(_OF_CLUSTER | {"RAY_AUTH_TOKEN": secrets.token_hex(32), "PYTHONPATH": places}):
             _read_environment()
             yield
     finally:

@@ -42,10 +42,9 @@ CANARY = "CANARY-7391"
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    """One cluster for the module: two processes, which find the tests."""
+    """One cluster of two processes for the module."""
     handlers, before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], environment()
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
         patch.delenv("RAY_ADDRESS", raising=False)
         with engine("ray", 2):
             assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
