@@ -29,7 +29,7 @@ __all__ = ["ADDRESS", "START", "cluster"]
 
 ADDRESS = "RAY_ADDRESS"
 
-START = "RAY_AUTH_MODE=token ray start --head --disable-usage-stats --include-dashboard=false"
+START = "ray start --head --disable-usage-stats --include-dashboard=false"
 """Command that starts the first node of a cluster."""
 
 _IN_MEMORY = "--object-spilling-directory=/dev/shm"
