@@ -1,4 +1,4 @@
-"""Two Ray nodes, started as the documents say: jobs run on both, and a node that would write rows to a disk is refused."""
+"""Two Ray nodes, started as documented: jobs run on both, and a node that would write rows to a disk is refused."""
 
 from __future__ import annotations
 
