@@ -177,7 +177,10 @@ def _refuse_unlike(found: ray_worker.Node | None, identity: dict[str, str], name
     on_disk = [folder for folder in found.folders if not Path(folder).is_relative_to(_SHARED)]
     if on_disk or not found.folders:
         what = "it would write objects that hold rows to its disk if memory is full"
-        raise ConfigError(where, what, f"Stop the node and start it with `ray start ... {_IN_MEMORY}`.")
+        remedy = (
+            f'Start the node with `ray start ... {_IN_MEMORY}`, or `ray.init(object_spilling_directory="/dev/shm")`.'
+        )
+        raise ConfigError(where, what, remedy)
     if token is not None and not found.sees:
         remedy = "Put the output folder on a file system that all nodes share, at the same path."
         raise ConfigError(where, f"the folder {token.parent} of this machine is not there", remedy)
