@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from synthclin.models import load as load_model
     from synthclin.models.shards import sample_shards
+    from synthclin.parallel import engine
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
     from synthclin.study.reports import compare
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "compare",
     "datasets",
+    "engine",
     "evaluate",
     "infer_schema",
     "load_model",
@@ -81,6 +83,7 @@ _HOMES = {
     "SynthclinError": ("synthclin.errors", "SynthclinError"),
     "compare": ("synthclin.study.reports", "compare"),
     "datasets": ("synthclin.datasets", None),
+    "engine": ("synthclin.parallel", "engine"),
     "evaluate": ("synthclin.report", "evaluate"),
     "infer_schema": ("synthclin.inference", "infer_schema"),
     "load_model": ("synthclin.models", "load"),

@@ -21,6 +21,7 @@ LINES = {
         "synthclin run study.yaml --dry-run",
         "synthclin run study.yaml --set model.effort=quick --set sampling.rows=2000",
         "synthclin run study.yaml --resume",
+        "synthclin run sweep.yaml --engine ray",
     ),
     "schema": ("synthclin schema infer ward.csv -o schema.yaml", "synthclin schema check ward.csv schema.yaml"),
     "schema infer": (

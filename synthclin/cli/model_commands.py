@@ -11,6 +11,7 @@ import typer
 from synthclin.cli.error_boundary import DONE
 from synthclin.cli.options import (
     AsJson,
+    Engine,
     Escape,
     IdStart,
     ModelFolder,
@@ -61,6 +62,7 @@ def sample(
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
+    engine: Engine = None,
 ) -> int:
     """Sample rows from a model into a file.
 
@@ -72,20 +74,21 @@ def sample(
         table_place_for(output, overwrite)
     else:
         place_for(Path(output), overwrite, folder=True)
-    if shard_rows is None and (resume or workers is not None):
-        name = "--resume" if resume else "--workers"
+    if shard_rows is None and (resume or workers is not None or engine is not None):
+        name = "--resume" if resume else "--workers" if workers is not None else "--engine"
         raise ConfigError(name, "only shards are sampled in parts", "Add --shard-rows, such as --shard-rows 200000.")
     if as_json and output == STDOUT:
         raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
     from synthclin.io.documents import validate
     from synthclin.models import load
     from synthclin.models.shards import sample_shards
+    from synthclin.parallel import engine as running
     from synthclin.sampling.cohorts import Cohort
 
     wanted = {"name": "sample", "rows": max(rows, 1), "where": where, "mix": _shares(mix) or None}
     cohort = validate(Cohort, wanted, "sample")
     conditions: dict[str, Any] = {"where": cohort.where, "mix": cohort.mix, "random_state": seed, "id_start": id_start}
-    with silenced(quiet):
+    with silenced(quiet), running(engine, workers):
         synthesizer = load(model)
         if shard_rows is None:
             table = synthesizer.sample(rows, **conditions)

@@ -20,6 +20,7 @@ __all__ = [
     "ConfigFile",
     "Declared",
     "Edition",
+    "Engine",
     "Escape",
     "IdStart",
     "ModelFolder",
@@ -51,6 +52,13 @@ Declared = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")]
+Engine = Annotated[
+    Literal["local", "ray"] | None,
+    typer.Option(
+        help="Run jobs in processes of this machine, or on the Ray cluster of RAY_ADDRESS; without it on one "
+        "that is started here."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[

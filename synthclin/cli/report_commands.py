@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from synthclin.cli.error_boundary import DONE
-from synthclin.cli.options import AsJson, Edition, Output, Overwrite, Quiet, ReadOptions, with_read_options
+from synthclin.cli.options import AsJson, Edition, Engine, Output, Overwrite, Quiet, ReadOptions, with_read_options
 from synthclin.cli.output import exit_code, show_verdict, verdict_record
 from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_page
 from synthclin.cli.terminal import STDOUT, show_json, show_text, write_out
@@ -62,6 +62,7 @@ def evaluate(
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
+    engine: Engine = None,
 ) -> int:
     """Score synthetic tables of any origin.
 
@@ -72,6 +73,7 @@ def evaluate(
     if as_json and str(output) == STDOUT:
         raise ConfigError("--json", "the report and its summary cannot both go to stdout", "Leave one of them out.")
     from synthclin import report as reports
+    from synthclin.parallel import engine as running
     from synthclin.schema import Schema
     from synthclin.study.config import load_judging
     from synthclin.tables import is_database, notations, read_table
@@ -80,7 +82,7 @@ def evaluate(
     study = load_judging(config, meaning, gates or ())
     real = [train] if holdout is None else [train, holdout]
     read = notations(notation.declared, real if synthetic_notation == "standard" else [*real, *synthetic])
-    with silenced(quiet):
+    with silenced(quiet), running(engine):
         report = reports.evaluate(
             [read_table(each, meaning, judged=True, **read.get(each, {})) for each in synthetic],
             train=read_table(train, meaning, **read[train]),

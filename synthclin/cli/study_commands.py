@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
-from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
+from synthclin.cli.options import AsJson, ConfigFile, Engine, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_audits, show_cohort, show_plan, show_verdict, verdict_record
 from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced
 from synthclin.cli.sweep_output import show_sweep, show_sweep_plan, sweep_record
@@ -29,6 +29,7 @@ def run(
     quiet: Quiet = False,
     overwrite: Overwrite = False,
     resume: Resume = False,
+    engine: Engine = None,
 ) -> int:
     """Run a study: fit, sample, score, report; or every cell of a sweep that is not complete.
 
@@ -41,6 +42,8 @@ def run(
     from synthclin.study import run as study_run
     from synthclin.study.config import is_sweep, load
 
+    if engine is not None:
+        overrides = [*overrides, f"engine={engine}"]
     if is_sweep(read_yaml(config)):
         return _run_sweep(config, overrides, dry=dry, as_json=as_json, quiet=quiet, overwrite=overwrite)
     study = load(config, overrides)

@@ -250,7 +250,8 @@ def _sampled(request: ShardRequest, checkpoint: Checkpoint, workers: int) -> lis
             checkpoint.offer(lambda: {str(number): facts for number, facts in found.items()}, at_once=True)
             step(min(request.shard_rows, request.n - number * request.shard_rows), f"shard {number + 1}")
 
-        run_all([partial(request.sample, number, checkpoint.folder) for number in left], workers, done=keep)
+        samplers = [partial(request.sample, number, checkpoint.folder) for number in left]
+        run_all(samplers, workers, done=keep, folder=checkpoint.folder)
     return [found[number] for number in range(request.count)]
 
 

@@ -38,7 +38,8 @@ def differences(config: Config) -> tuple[str, ...]:
     except ConfigError:
         return ("its manifest or study, which cannot be read",)
     wanted = parse_yaml(resolved_yaml(config), "study")
-    keys = sorted(set(_changed(written, wanted)) - {"evaluation.workers"})  # no result depends on the processes
+    of_processes = {"engine", "evaluation.workers"}  # no result depends on them
+    keys = sorted(set(_changed(written, wanted)) - of_processes)
     found = [f"the keys {', '.join(keys)} of the study"] if keys else []
     now = manifest.versions()
     other = [name for name in sorted(now.keys() | record.versions) if now.get(name) != record.versions.get(name)]

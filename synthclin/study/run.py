@@ -17,6 +17,7 @@ from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.models.private_training import refuse_spent
 from synthclin.models.shards import ShardCheckpoint
+from synthclin.parallel import engine
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
@@ -110,6 +111,7 @@ def run(
     _refuse_spent(config, resumed=resume and training.exists)
     real = prepare(config, clock, on_finding)
     with (
+        engine(None if config.engine == "local" else config.engine, config.evaluation.workers),
         _resumable(training, "training", on_finding),
         _resumable(auditing, "audit", on_finding),
         _resumable(sharding, "sample", on_finding),

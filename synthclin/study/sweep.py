@@ -17,7 +17,7 @@ from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json
 from synthclin.io.files import private_folder, refuse_absent, write_atomic
-from synthclin.parallel import processors, run_all
+from synthclin.parallel import engine, processors, run_all
 from synthclin.report import Report
 from synthclin.report.sweep_index import SweepRun, sweep_index
 from synthclin.study import manifest
@@ -103,9 +103,13 @@ def sweep(config: Sweep | str | Path, *, overrides: Sequence[str] = (), overwrit
     _refuse_absent_tables(grid)
     states = [state_of(cell) for cell in grid.cells]
     left = [i for i, state in enumerate(states) if overwrite or state != "complete"]
-    _make(grid.config.folder / "cells")
+    folder = grid.config.folder / "cells"
+    _make(folder)
     jobs = [partial(run_cell, grid.cells[i], resume=states[i] == "unfinished" and not overwrite) for i in left]
-    failures = dict(zip(left, _run(jobs, [grid.cells[i].name for i in left], _workers(grid)), strict=True))
+    names = [grid.cells[i].name for i in left]
+    # Of nothing that is left to run no cluster is needed.
+    with engine(None if grid.config.engine == "local" or not left else grid.config.engine, grid.config.sweep.workers):
+        failures = dict(zip(left, _run(jobs, names, _workers(grid), folder), strict=True))
     results = sorted(
         (_result(cell, failures.get(i)) for i, cell in enumerate(grid.cells)),
         key=lambda result: (*_severity(result), result.cell.name),
@@ -161,7 +165,9 @@ def _workers(grid: Sweep) -> int:
     return min(processors() if asked is None else asked, len(grid.cells))
 
 
-def _run(jobs: Sequence[partial[Failure | None]], names: Sequence[str], workers: int) -> list[Failure | None]:
+def _run(
+    jobs: Sequence[partial[Failure | None]], names: Sequence[str], workers: int, folder: Path
+) -> list[Failure | None]:
     """Return how each cell ended; a worker that was killed ends those that were not finished."""
     found: dict[int, Failure | None] = {}
     with progress.track("sweep", total=len(jobs), unit="cells") as step:
@@ -171,7 +177,9 @@ def _run(jobs: Sequence[partial[Failure | None]], names: Sequence[str], workers:
             step(1, note=f"{names[number]}{' failed' if failure else ''}")
 
         try:
-            run_all(jobs, workers, done=note)
+            run_all(jobs, workers, done=note, folder=folder)
+        except ConfigError:
+            raise  # of the cluster, not of a cell
         except SynthclinError as error:
             lost = Failure(error.where, error.what, "Start the sweep again with `--set sweep.workers=1`.")
             found |= {number: lost for number in range(len(jobs)) if number not in found}

@@ -207,7 +207,6 @@ class TestRefusals:
         ("override", "where"),
         [
             ("outputs.min_cell=11", "outputs.min_cell"),
-            ("engine=ray", "engine"),
         ],
     )
     def test_planned_features_are_never_ignored(self, study, override, where):

@@ -15,6 +15,7 @@ from synthclin.io.files import path_of
 from synthclin.language import Language
 from synthclin.models.shards import SHARD_ROWS
 from synthclin.models.synthesizer import MOST_ROWS
+from synthclin.parallel import EngineName
 from synthclin.report.record.release import UNDECLARED, Release
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
@@ -200,7 +201,8 @@ class Outputs(ConfigBlock):
 class Config(ConfigBlock):
     """Configuration of one run, from a real table to synthetic tables and a report. `load` reads it from YAML.
 
-    `gates` is None where the file gives none: then the default gates apply. An empty list means no gates.
+    `gates` is None where the file gives none: then the default gates apply. An empty list means no gates. `engine` runs
+    scores and shadow models in parallel: in processes of this machine (``local``), or on a Ray cluster (``ray``).
     """
 
     version: Literal[1]
@@ -217,7 +219,7 @@ class Config(ConfigBlock):
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     outputs: Outputs = Outputs()
     release: Release = UNDECLARED
-    engine: Literal["local"] = "local"
+    engine: EngineName = "local"
 
     @property
     def folder(self) -> Path:

@@ -123,9 +123,10 @@ def parse_value(text: str, where: str) -> object:
 def resolved_yaml(config: Config) -> str:
     """Return `config` as self-contained YAML: schema inline, defaults written out.
 
-    Absolute paths are cut to their last part, because they reveal the machine and its user.
+    Absolute paths are cut to their last part, because they reveal the machine and its user. The engine is left out: it
+    changes no result.
     """
-    mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
+    mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema", "engine"})
     mapping["data"]["source"] = from_run(config)
     mapping["outputs"]["folder"] = unrooted(config.outputs.folder)
     if config.protect.dp is not None and config.protect.dp.ledger is not None:
@@ -183,15 +184,9 @@ def _replaced(node: object, key: str, value: object, where: str) -> object:
 
 def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
     """Refuse planned features that this version does not implement."""
-
-    def refuse(key: str, what: str, remedy: str = "Remove it.") -> None:
-        raise ConfigError(f"{where}: {key}", f"{what} not available in this version", remedy)
-
     for block, key in _LATER_KEYS:
         if isinstance(raw.get(block), dict) and key in raw[block]:
-            refuse(f"{block}.{key}", "this is")
-    if raw.get("engine") == "ray":
-        refuse("engine", "'ray' is")
+            raise ConfigError(f"{where}: {block}.{key}", "this is not available in this version", "Remove it.")
 
 
 def _with_schema(raw: dict[str, Any], where: str) -> dict[str, Any]:

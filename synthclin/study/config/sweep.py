@@ -16,6 +16,7 @@ from synthclin.errors import ConfigError
 from synthclin.io.documents import read_yaml, validate
 from synthclin.io.files import path_of
 from synthclin.models import MODELS
+from synthclin.parallel import EngineName
 from synthclin.study.config.blocks import Config, ConfigBlock, Name
 from synthclin.study.config.loading import load, model_block, overridden, refuse_set_elsewhere
 from synthclin.study.config.references import hint
@@ -27,6 +28,7 @@ _SET_BY_SWEEP = {
     "seed": "List seeds in `sweep.seeds`.",
     "name": "Cells are named by study, model and seed.",
     "outputs.folder": "Set `outputs.folder` of the sweep.",
+    "engine": "Set `engine` of the sweep.",
     "outputs.overwrite": "Add --overwrite to run every cell again.",
     "version": "Remove it.",
     "sweep": "Remove it.",
@@ -88,12 +90,17 @@ class SweepOutputs(ConfigBlock):
 
 
 class SweepConfig(ConfigBlock):
-    """Configuration of a sweep."""
+    """Configuration of a sweep.
+
+    `engine` runs cells in parallel: in processes of this machine (``local``), or on a Ray cluster (``ray``). That of a
+    study does not matter.
+    """
 
     version: Literal[1]
     name: Name
     sweep: Grid
     outputs: SweepOutputs = SweepOutputs()
+    engine: EngineName = "local"
 
     @property
     def folder(self) -> Path:
@@ -253,6 +260,7 @@ def _cells(config: SweepConfig, study: Path, where: str, at: str) -> list[Cell]:
                 "model": model.block,
                 "seed": seed,
                 "outputs.folder": f"{config.folder.as_posix()}/cells/{name}",
+                "engine": "local",  # that of the sweep runs the cells
             }
             try:
                 loaded = load(study, given | own)
