@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["connected", "from_database"]
 
 _ROWS = 10_000  # of a batch
+_LONGEST = 1 << 27  # bytes of a cell in SQLite
 _STEPS = 100_000  # of the virtual machine of SQLite between two looks at the clock
 _DRIVERS = ("psycopg", "psycopg2", "pg8000")  # of PostgreSQL, the first that is installed
 _SILENT = "synthclin"
@@ -52,6 +53,8 @@ _BY_CODE = {  # SQLSTATE, or its class of two signs
     "42601": _SYNTAX,
     "42501": ("this user may not read a table of the query", "Ask for the right to SELECT from it."),
     "57014": _SLOW,
+    "57": ("the server ended the connection", "Check that it runs, and try again."),
+    "08": ("the connection to the server is lost", "Check that it runs, and try again."),
     "22": ("the query converts a cell that cannot be converted", "Correct the CAST."),
     "28": ("the server refuses this user or password", _ACCESS),
     "3D": ("the server has no such database", _ACCESS),
@@ -97,14 +100,13 @@ def from_database(request: Request, notation: FileNotation) -> pd.DataFrame:
         except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote the address
             what, remedy = _fault(error) or ("the database cannot be reached", _ACCESS)
             raise DataError(place, what, remedy.format(tables="")) from None
-        with connection:
-            try:
-                with closing(_batches(connection, sql, place)) as batches:
-                    arrow = gathered(batches, place)
-            except SynthclinError:
-                raise
-            except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells
-                raise _refused(error, engine, place, library) from None
+        try:
+            with connection, closing(_batches(connection, sql, place)) as batches:
+                arrow = gathered(batches, place)
+        except SynthclinError:
+            raise
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells
+            raise _refused(error, engine, place, library) from None
     return from_arrow(arrow, place, CAST)
 
 
@@ -171,6 +173,7 @@ def _engine(library: Any, address: Any, place: str, *, read_only: bool) -> Any: 
 def _sqlite(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
     connection.execute("PRAGMA query_only = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     return connection
 
 
