@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["connected", "from_database"]
 
 _ROWS = 10_000  # of a batch
+_CONNECTING = 30  # seconds
 _LONGEST = 1 << 27  # bytes of a cell in SQLite
 _STEPS = 100_000  # of the virtual machine of SQLite between two looks at the clock
 _DRIVERS = ("psycopg", "psycopg2", "pg8000")  # of PostgreSQL, the first that is installed
@@ -161,6 +162,8 @@ def _engine(library: Any, address: Any, place: str, *, read_only: bool) -> Any: 
     keys: dict[str, Any] = {"logging_name": _SILENT, "pool_logging_name": _SILENT, "hide_parameters": True}
     if read_only and address.get_backend_name() == "sqlite":
         keys["creator"] = lambda: _sqlite(address.database or "")
+    if (patience := _patience(address)).keys().isdisjoint(address.query):
+        keys["connect_args"] = patience
     try:
         return library.create_engine(address, poolclass=library.pool.NullPool, **keys)
     except ImportError:
@@ -168,6 +171,14 @@ def _engine(library: Any, address: Any, place: str, *, read_only: bool) -> Any: 
         raise ConfigError(place, "the driver of this database is not installed", remedy) from None
     except (library.exc.SQLAlchemyError, TypeError, ValueError):
         raise ConfigError(place, "SQLAlchemy knows no database with such an address", f"Write {_ADDRESS}.") from None
+
+
+def _patience(address: Any) -> dict[str, float]:  # noqa: ANN401
+    """Return the argument of a driver that ends the wait for a server without an answer."""
+    driver = address.drivername.rpartition("+")[2]
+    if driver == "pg8000":  # it is also the limit of each answer, so it exceeds that of a query
+        return {"timeout": database_queries.MAX_SECONDS + _CONNECTING}
+    return {"connect_timeout": _CONNECTING} if driver in _DRIVERS else {}
 
 
 def _sqlite(path: str) -> sqlite3.Connection:

@@ -280,6 +280,8 @@ def test_pointblank_accepts_both_data_sets(files, form):
     assert (
         pb.Validate(arms).col_vals_expr(expr=lambda frame: frame["TRTP"] == frame["TRT01P"]).interrogate().all_passed()
     )
+    package = pb.SubmissionPackage(datasets={"ADSL": adsl, "ADTTE": adtte}, standard="adamig")
+    assert package.validate_conformance(engine="validate").all_passed()
     doubled = pb.Validate(pd.concat([adsl, adsl.head(1)])).rows_distinct(columns_subset=["USUBJID"]).interrogate()
     assert not doubled.all_passed()  # the checks find what is wrong
 

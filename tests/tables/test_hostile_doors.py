@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import resource
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +22,7 @@ import pytest
 
 import synthclin as sc
 from synthclin.errors import ConfigError, DataError, SynthclinError
-from synthclin.tables import database_queries
+from synthclin.tables import database_queries, database_source
 from synthclin.tables.select_statement import one_select
 from tests.tables.postgresql import PASSWORD, server
 
@@ -291,6 +293,20 @@ def test_what_a_server_does_is_one_clear_error(postgresql, monkeypatch):
     for name in ('w"; DROP TABLE w; --', "w'; DROP TABLE w; --", "W"):
         assert "names a table that is not there. Tables there: w." in refused(SOURCE, table=name)
     assert len(sc.read_table(SOURCE, table="w")) == 1
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # pg8000 leaves its socket to the garbage collector
+def test_a_server_that_never_answers(monkeypatch):
+    pytest.importorskip("sqlalchemy", reason="the extra `database` is not installed")
+    pytest.importorskip("pg8000", reason="the extra `postgresql` is not installed")
+    monkeypatch.setattr(database_queries, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(database_source, "_CONNECTING", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("WARD_URL", f"postgresql+pg8000://u:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x")
+        assert "the database cannot be reached" in refused(SOURCE, table="w")
+    gc.collect()
 
 
 @pytest.mark.usefixtures("slow")
