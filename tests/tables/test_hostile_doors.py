@@ -99,6 +99,36 @@ def test_a_transport_file_without_a_count_of_rows_is_refused_too(tmp_path):
         assert "is not a whole .xpt file" in refused(tmp_path / "t.xpt")
 
 
+def transport(rows):
+    """A SAS transport file of version 5 with a number of 3 bytes and a text of 4, as SAS writes it for LENGTH 3."""
+
+    def card(kind, digits="0" * 30):
+        return f"HEADER RECORD*******{kind:<8}HEADER RECORD!!!!!!!{digits}  ".encode()
+
+    def column(kind, length, number, name, place):
+        head = b"".join(part.to_bytes(2, "big") for part in (kind, 0, length, number))
+        texts = f"{name:<8}{'':40}{'':8}".encode() + bytes(8) + f"{'':8}".encode() + bytes(4)
+        return (head + texts + place.to_bytes(4, "big")).ljust(140, b"\0")
+
+    day = b"01JAN20:00:00:00"
+    first = b"SAS     SAS     SASLIB  6.06    bsd4.2  " + b" " * 24 + day + (day + b" " * 64)
+    member = b"SAS     T       SASDATA 6.06    bsd4.2  " + b" " * 24 + day + (day + b" " * 64)
+    columns = column(1, 3, 1, "N", 0) + column(2, 4, 2, "C", 3)
+    cells = b"".join(bytes([0x41, 0x10 * n, 0]) + b"abcd" for n in rows)
+    parts = [card("LIBRARY"), first, card("MEMBER", "0" * 17 + "1600000000140"), card("DSCRPTR"), member]
+    parts += [card("NAMESTR", "0000000002" + "0" * 20), columns, card("OBS"), cells]
+    return b"".join(part + b" " * (-len(part) % 80) for part in parts)
+
+
+def test_a_transport_file_of_short_numbers_is_whole(tmp_path):
+    pytest.importorskip("pyreadstat", reason="the extra `readstat` is not installed")
+    numbers = [1, 2, 3, 4, 5, 6, 7] * 30
+    (tmp_path / "t.xpt").write_bytes(transport(numbers))
+    assert sc.read_table(tmp_path / "t.xpt")["N"].tolist() == numbers
+    (tmp_path / "t.xpt").write_bytes(transport(numbers)[:-160])
+    assert "is not a whole .xpt file" in refused(tmp_path / "t.xpt")
+
+
 @pytest.mark.parametrize("kind", ["sav", "dta", "xlsx", "csv.gz", "csv.zst", "parquet"])
 def test_far_too_many_columns(kind, tmp_path):
     wide = pd.DataFrame(np.ones((2, 10_001), dtype=np.int8), columns=[f"c{i}" for i in range(10_001)])
