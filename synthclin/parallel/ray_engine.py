@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,8 +43,12 @@ class RayThread:
         self._pool = ThreadPoolExecutor(1, "ray")
 
     def __call__(self, function: Callable[[], T]) -> T:
-        """Return what a function returns that is called in the thread."""
-        return self._pool.submit(function).result()
+        """Return what a function returns that is called in the thread; what a signal raises is raised after it."""
+        future = self._pool.submit(function)
+        try:
+            return future.result()
+        finally:
+            wait([future])
 
     def end(self) -> None:
         """End the thread after the calls that were asked for."""
