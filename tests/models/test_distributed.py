@@ -17,6 +17,7 @@ from synthclin.models import ConditionalGAN, distributed
 from synthclin.models.families import gan
 from synthclin.models.generator import validation_metrics
 from synthclin.models.generator.training import plan_for
+from tests.conftest import toy_config, toy_table
 from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)
@@ -90,13 +91,9 @@ def test_every_process_gets_part_of_a_batch(monkeypatch, rank, part):
 
 def test_torchrun_trains_in_two_processes_of_which_one_writes(tmp_path):
     """The command of the documents, for a model that is trained in seconds; what each process prints is in its file."""
-    study = {
-        "version": 1,
-        "name": "toy",
-        "data": {"source": "dataset:heart_disease"},
-        "model": {"type": "gan", "effort": "quick", "device": "cpu", "width": 8, "blocks": 0},
-    }
-    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    model = {"type": "gan", "effort": "quick", "device": "cpu", "width": 8, "blocks": 0}
+    (tmp_path / "study.yaml").write_text(json.dumps(toy_config() | {"model": model}))
+    toy_table().to_csv(tmp_path / "data.csv", index=False)
     launch = [
         sys.executable,
         "-m",
@@ -119,4 +116,4 @@ def test_torchrun_trains_in_two_processes_of_which_one_writes(tmp_path):
     assert done.returncode == 0, done.stderr[-2_000:]
     said = {path.parent.name: path.read_text() for path in tmp_path.glob("logs/*/attempt_0/*/stdout.log")}
     assert said == {"0": "written to model/\n", "1": ""}
-    assert {path.name for path in tmp_path.iterdir()} == {"study.yaml", "model", "logs"}
+    assert {path.name for path in tmp_path.iterdir()} == {"study.yaml", "data.csv", "model", "logs"}
