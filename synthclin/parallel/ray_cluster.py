@@ -38,7 +38,7 @@ _SHARED = Path("/dev/shm")  # noqa: S108 - memory that processes share
 _LEAST_STORE = 80_000_000  # bytes; Ray needs 75 MiB
 _SECONDS_TO_CONNECT = 5.0
 _SECONDS = 60.0  # that a node has to answer
-_PREFIX = "synthclin-"  # short: a folder is part of the names of sockets
+_PREFIX = "synthclin-ray-"
 
 
 @contextmanager
@@ -190,7 +190,8 @@ def _started(ray: Any, thread: RayThread, workers: int) -> Iterator[RayEngine]: 
     """Start a cluster of this machine that nobody else reaches, and stop it and remove its files at the end."""
     store = _store()
     _sweep()
-    home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_SHARED))  # for its owner alone
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_SHARED))  # for its owner alone
+    claim = _claimed(home)
     inner = home / "r"  # whose permissions Ray changes
     inner.mkdir()
     try:
@@ -206,6 +207,8 @@ def _started(ray: Any, thread: RayThread, workers: int) -> Iterator[RayEngine]: 
             thread(ray.shutdown)
         _read_environment()
         shutil.rmtree(home, ignore_errors=True)
+        if claim is not None:
+            os.close(claim)
 
 
 def _local(home: Path) -> dict[str, Any]:
@@ -254,11 +257,27 @@ def _store() -> int:
 
 def _sweep() -> None:
     """Remove what a process that was killed has left in shared memory."""
-    with suppress(OSError):
-        for folder in _SHARED.glob(f"{_PREFIX}*"):
-            pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and folder.stat().st_uid == os.getuid():
+    for folder in _SHARED.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            claim = _claimed(folder)
+            if claim is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+                os.close(claim)
+
+
+def _claimed(folder: Path) -> int | None:
+    """Return a lock on a folder that is released at the end of this process; None if another process has it."""
+    import fcntl  # noqa: PLC0415 (not on Windows)
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 @contextmanager

@@ -44,11 +44,12 @@ CANARY = "CANARY-7391"
 def cluster():
     """One cluster of two processes for the module."""
     handlers, before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], environment()
+    others = set(Path("/dev/shm").glob("synthclin-ray-*"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         with engine("ray", 2):
             assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-            (home,) = Path("/dev/shm").glob(f"synthclin-{os.getpid()}-*")
+            (home,) = set(Path("/dev/shm").glob("synthclin-ray-*")) - others
             yield home
         assert not home.exists()
         assert not list(descendants())
@@ -464,6 +465,20 @@ def test_nodes_that_would_give_other_bytes_or_write_to_a_disk_are_refused(tmp_pa
     assert f"the folder {tmp_path} of this machine is not there" in refusal(
         node._replace(sees=False), tmp_path / "token"
     )
+
+
+def test_what_a_killed_process_left_in_memory_is_removed(cluster, monkeypatch, tmp_path):
+    monkeypatch.setattr(ray_cluster, "_SHARED", tmp_path)
+    for name in ("synthclin-ray-left", "synthclin-ray-used", "other"):
+        (tmp_path / name / "r").mkdir(parents=True)
+    (tmp_path / "synthclin-ray-link").symlink_to(tmp_path / "other")
+    claim = ray_cluster._claimed(tmp_path / "synthclin-ray-used")
+    assert ray_cluster._claimed(cluster) is None
+    ray_cluster._sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"synthclin-ray-used", "synthclin-ray-link", "other"}
+    os.close(claim)
+    ray_cluster._sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"synthclin-ray-link", "other"}
 
 
 def test_little_shared_memory_is_refused(monkeypatch):
