@@ -30,6 +30,7 @@ __all__ = [
     "Quiet",
     "ReadOptions",
     "Resume",
+    "Sample",
     "Seed",
     "TableFile",
     "TableOutput",
@@ -77,6 +78,10 @@ Escape = Annotated[
 IdStart = Annotated[
     int | None,
     typer.Option("--id-start", min=1, help="Number of the first identifier, to put several samples together."),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option("--sample", min=2, help="Infer from so many random rows of a table that is too large for memory."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample; by default the model's own.")]
 Edition = Literal["internal", "shareable"]

@@ -66,26 +66,38 @@ def evaluate(
 ) -> int:
     """Score synthetic tables of any origin.
 
-    Several tables are replicates of one model, the released one first. The exit code is 3 if a gate is missed.
+    Several tables are replicates of one model, the released one first. Of a table in shards as many rows are scored as
+    there are training rows. The exit code is 3 if a gate is missed.
     """
     first_checks(schema=schema, tables=[*synthetic, train, holdout, config])
     place_for(output, overwrite)
     if as_json and str(output) == STDOUT:
         raise ConfigError("--json", "the report and its summary cannot both go to stdout", "Leave one of them out.")
+    import numpy as np
+
     from synthclin import report as reports
     from synthclin.parallel import engine as running
     from synthclin.schema import Schema
+    from synthclin.schema.patients import patients
     from synthclin.study.config import load_judging
     from synthclin.tables import is_database, notations, read_table
+    from synthclin.tables.shard_index import first_rows, is_sharded
 
     meaning = Schema.read(schema)
     study = load_judging(config, meaning, gates or ())
     real = [train] if holdout is None else [train, holdout]
     read = notations(notation.declared, real if synthetic_notation == "standard" else [*real, *synthetic])
     with silenced(quiet), running(engine):
+        rows = read_table(train, meaning, **read[train])
+        count = len(np.unique(patients(rows, meaning)))
         report = reports.evaluate(
-            [read_table(each, meaning, judged=True, **read.get(each, {})) for each in synthetic],
-            train=read_table(train, meaning, **read[train]),
+            [
+                first_rows(path, count, meaning, judged=True)
+                if is_sharded(path := Path(each))
+                else read_table(each, meaning, judged=True, **read.get(each, {}))
+                for each in synthetic
+            ],
+            train=rows,
             holdout=None if holdout is None else read_table(holdout, meaning, **read[holdout]),
             schema=meaning,
             tasks=study.evaluation.utility,

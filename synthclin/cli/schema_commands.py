@@ -14,6 +14,7 @@ from synthclin.cli.options import (
     Declared,
     Overwrite,
     ReadOptions,
+    Sample,
     TableFile,
     with_read_options,
 )
@@ -44,6 +45,7 @@ def init(
         Literal["quick", "standard", "thorough"] | None,
         typer.Option(help="Effort of training that the study asks for."),
     ] = None,
+    sample: Sample = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Write a first schema and study for a table.
@@ -61,6 +63,7 @@ def init(
         declared=declared_columns(declare),
         notation=notation.declared,
         effort=effort,
+        sample=sample,
         overwrite=overwrite,
     )
     _show_doubts(done.inferred)
@@ -81,6 +84,7 @@ def schema_infer(
         ),
     ] = None,
     declare: Declared = [],  # noqa: B006 - typer reads it, nobody writes it
+    sample: Sample = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Infer a schema from a table.
@@ -90,9 +94,9 @@ def schema_infer(
     first_checks(tables=[data])
     place_for(output, overwrite)
     from synthclin.inference import declared_columns, infer, to_commented_yaml
-    from synthclin.tables import read_table
+    from synthclin.tables import read_some
 
-    inferred = infer(table := read_table(data, **notation.declared), declared_columns(declare))
+    inferred = infer(table := read_some(data, sample, **notation.declared), declared_columns(declare))
     warn_of_formulas(table, inferred.schema)
     _show_doubts(inferred)
     if write_page(to_commented_yaml(inferred), output or Path(STDOUT), overwrite):

@@ -102,7 +102,8 @@ def run_all(
 
     A job depends on its own inputs alone, so that the results are the same whatever the number of workers. One worker
     means one job after the other in this process, whatever the engine. A job that uses CUDA cannot run in another
-    process: ask for one worker then.
+    process: ask for one worker then. With Ray a job whose process dies runs again, so that one that writes files must
+    replace what it has left half-written.
 
     Arguments:
         jobs: functions without arguments.

@@ -32,7 +32,8 @@ ADDRESS = "RAY_ADDRESS"
 START = "ray start --head --disable-usage-stats --include-dashboard=false"
 """Command that starts the first node of a cluster."""
 
-_IN_MEMORY = "--object-spilling-directory=/dev/shm"
+_FOLDER = "/dev/shm/ray"  # noqa: S108 - memory, of every node; Ray lets others read the folder inside
+_IN_MEMORY = f"--object-spilling-directory={_FOLDER}/objects"
 _SHARED = Path("/dev/shm")  # noqa: S108 - memory that processes share
 _LEAST_STORE = 80_000_000  # bytes; Ray needs 75 MiB
 _SECONDS_TO_CONNECT = 5.0
@@ -93,8 +94,8 @@ def _connected(ray: Any, thread: RayThread, address: str) -> Iterator[None]:  # 
     except Exception as error:  # noqa: BLE001 - Ray raises several, and their messages span lines
         what = f"the Ray cluster cannot be reached ({type(error).__name__})"
         remedy = (
-            f"Start it with `{START} {_IN_MEMORY}`, with the Python and the Ray of this machine, which must be one of "
-            f"its nodes; or unset {ADDRESS}, to use this machine alone."
+            f"Start it with `mkdir -m 700 {_FOLDER}; {START} {_IN_MEMORY}`, with the Python and the Ray of this "
+            f"machine, which must be one of its nodes; or unset {ADDRESS}, to use this machine alone."
         )
         raise ConfigError(where, what, remedy) from None
     try:
@@ -174,13 +175,11 @@ def _refuse_unlike(found: ray_worker.Node | None, identity: dict[str, str], name
         raise ConfigError(where, "synthclin is absent there, or has no Ray engine", remedy)
     if found.versions != identity:
         raise ray_worker.unlike(identity, found.versions, name)
-    on_disk = [folder for folder in found.folders if not Path(folder).is_relative_to(_SHARED)]
-    if on_disk or not found.folders:
-        what = "it would write objects that hold rows to its disk if memory is full"
-        remedy = (
-            f'Start the node with `ray start ... {_IN_MEMORY}`, or `ray.init(object_spilling_directory="/dev/shm")`.'
-        )
-        raise ConfigError(where, what, remedy)
+    remedy = f"Run `mkdir -m 700 {_FOLDER}` there, and start the node with `ray start ... {_IN_MEMORY}`."
+    if not all(Path(folder).is_relative_to(_SHARED) for folder in (found.store, found.spilled)):
+        raise ConfigError(where, "it would write objects that hold rows to its disk if memory is full", remedy)
+    if not found.private:
+        raise ConfigError(where, f"other users can read {found.spilled}, where it puts objects that hold rows", remedy)
     if token is not None and not found.sees:
         remedy = "Put the output folder on a file system that all nodes share, at the same path."
         raise ConfigError(where, f"the folder {token.parent} of this machine is not there", remedy)
@@ -191,8 +190,9 @@ def _started(ray: Any, thread: RayThread, workers: int) -> Iterator[RayEngine]: 
     """Start a cluster of this machine that nobody else reaches, and stop it and remove its files at the end."""
     store = _store()
     _sweep()
-    home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_SHARED))  # for its owner alone
-    inner = home / "ray"  # whose permissions Ray changes
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_SHARED))  # for its owner alone
+    claim = _claimed(home)
+    inner = home / "r"  # whose permissions Ray changes
     inner.mkdir()
     try:
         try:
@@ -201,12 +201,14 @@ def _started(ray: Any, thread: RayThread, workers: int) -> Iterator[RayEngine]: 
         except Exception as error:
             what = f"Ray does not start on this machine ({type(error).__name__})"
             raise ConfigError("engine: ray", what, "Use `engine: local`.") from error
-        yield RayEngine(ray, thread, workers, ray_worker.describe().versions, lambda _: [store])
+        yield RayEngine(ray, thread, workers, ray_worker.describe().versions, lambda _: [store], _OF_CLUSTER_ALONE)
     finally:
         with _own_signals():
             thread(ray.shutdown)
         _read_environment()
         shutil.rmtree(home, ignore_errors=True)
+        if claim is not None:
+            os.close(claim)
 
 
 def _local(home: Path) -> dict[str, Any]:
@@ -236,6 +238,9 @@ _OF_CLUSTER = {
 }
 """Environment of the processes of a cluster that is started here."""
 
+_OF_CLUSTER_ALONE = ("PYTHONPATH", *(name for name in _OF_CLUSTER if name.lower().endswith("_proxy")))
+"""Variables that are not those of jobs."""
+
 
 def _store() -> int:
     """Return the size of the object store, in bytes: shared memory that is free, at most a third of all memory."""
@@ -252,11 +257,27 @@ def _store() -> int:
 
 def _sweep() -> None:
     """Remove what a process that was killed has left in shared memory."""
-    with suppress(OSError):
-        for folder in _SHARED.glob(f"{_PREFIX}*"):
-            pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and folder.stat().st_uid == os.getuid():
+    for folder in _SHARED.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            claim = _claimed(folder)
+            if claim is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+                os.close(claim)
+
+
+def _claimed(folder: Path) -> int | None:
+    """Return a lock on a folder that is released at the end of this process; None if another process has it."""
+    import fcntl  # noqa: PLC0415 (not on Windows)
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,8 +43,12 @@ class RayThread:
         self._pool = ThreadPoolExecutor(1, "ray")
 
     def __call__(self, function: Callable[[], T]) -> T:
-        """Return what a function returns that is called in the thread."""
-        return self._pool.submit(function).result()
+        """Return what a function returns that is called in the thread; what a signal raises is raised after it."""
+        future = self._pool.submit(function)
+        try:
+            return future.result()
+        finally:
+            wait([future])
 
     def end(self) -> None:
         """End the thread after the calls that were asked for."""
@@ -60,6 +64,7 @@ class RayEngine:
         processors: how many processors the cluster has for jobs.
         identity: versions of this process; see `synthclin.parallel.ray_worker.Node`.
         nodes: looks at every node, for a file that all must see, and refuses those that cannot run jobs.
+        further: names of environment variables whose values here jobs take over.
     """
 
     def __init__(
@@ -69,9 +74,10 @@ class RayEngine:
         processors: int,
         identity: dict[str, str],
         nodes: Callable[[Path | None], list[int]],
+        further: Sequence[str] = (),
     ) -> None:
         self._ray, self._thread, self._nodes = ray, thread, nodes
-        self._processors, self._identity = processors, identity
+        self._processors, self._identity, self._further = processors, identity, further
 
     def processors(self) -> int:
         """Return how many jobs may run at the same time."""
@@ -86,7 +92,7 @@ class RayEngine:
             SynthclinError: the process of a job died four times. An error of a job is raised as it is.
             ConfigError: jobs do not fit into the object store, or a node cannot run them.
         """
-        settings = ray_worker.Settings.of_caller(self._identity)
+        settings = ray_worker.Settings.of_caller(self._identity, self._further)
         sent = self._thread(lambda: self._send(jobs, settings, folder))
         task = self._ray.remote(ray_worker.run_job).options(num_cpus=1, max_retries=0, name=_NAME)
         key, waiting, died = secrets.token_hex(8), deque(order), Counter[int]()
@@ -119,7 +125,7 @@ class RayEngine:
         except Exception as error:  # whatever a type raises while it is serialized
             what = f"a job cannot be sent to another process ({type(error).__name__})"
             raise SynthclinError("parallel jobs", what, "Use `engine: local`.") from error
-        size, room = len(content) + len(settings_only), int(_PART * min(stores))
+        size, room = len(content) + len(settings_only), int(_PART * min(stores, default=0))
         if size > room:
             what = f"the jobs hold {_gigabytes(size)}, and {_gigabytes(room)} fit into the smallest object store"
             remedy = "Give the nodes more shared memory (`docker run --shm-size`, `ray start --object-store-memory`), "

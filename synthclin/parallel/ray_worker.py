@@ -51,12 +51,16 @@ class Node(NamedTuple):
     Arguments:
         versions: of Python, of this package and its code, of the packages that compute, and the kind of processor: two
             nodes give the same bytes only if they agree in all of it.
-        folders: where Ray puts objects that jobs and results are part of, and where it puts them if memory is full.
+        store: the folder of the object store, of which jobs and results are part.
+        spilled: the folder for objects if memory is full.
+        private: whether its owner alone can read that folder.
         sees: whether the file that was asked for is there.
     """
 
     versions: dict[str, str]
-    folders: tuple[str, ...]
+    store: str
+    spilled: str
+    private: bool
     sees: bool
 
 
@@ -66,7 +70,7 @@ class Settings(NamedTuple):
     Arguments:
         identity: the `Node.versions` of the caller.
         variables: values of context variables of this package, by module and name.
-        environment: values of environment variables that change a result; None where one is not set.
+        environment: values of environment variables; None where one is not set.
         folder: the current folder.
     """
 
@@ -76,9 +80,9 @@ class Settings(NamedTuple):
     folder: str
 
     @classmethod
-    def of_caller(cls, identity: dict[str, str]) -> Settings:
-        """Return the settings of this process."""
-        environment = {name: os.environ.get(name) for name in _VARIABLES}
+    def of_caller(cls, identity: dict[str, str], further: Sequence[str] = ()) -> Settings:
+        """Return the settings of this process; `further` names environment variables that are part of them."""
+        environment = {name: os.environ.get(name) for name in (*_VARIABLES, *further)}
         return cls(identity, _context_variables(), environment, os.getcwd())  # noqa: PTH109 - a text, as it is
 
 
@@ -195,7 +199,8 @@ def describe(token: str | None = None) -> Node:
         with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     versions["processor"] = _processor()
-    return Node(versions, _object_folders(), token is not None and Path(token).is_file())
+    store, spilled = (_of_raylet(name) for name in ("--plasma_directory=", "--fallback_directory="))
+    return Node(versions, store, spilled, _is_private(Path(spilled)), token is not None and Path(token).is_file())
 
 
 def _code() -> str:
@@ -222,14 +227,18 @@ def _processor() -> str:
     return " ".join(words)
 
 
-def _object_folders() -> tuple[str, ...]:
-    """Return the folders of the object store of this worker's node, from the command line of its raylet."""
+def _is_private(folder: Path) -> bool:
+    """Return whether the owner of a folder, or of one that it is in, alone can enter it."""
+    return any(place.is_dir() and not place.stat().st_mode & 0o077 for place in (folder, *folder.parents))
+
+
+def _of_raylet(name: str) -> str:
+    """Return an argument of the raylet of this worker's node; empty where there is none."""
     raylet = os.environ.get("RAY_RAYLET_PID", "")
     if not raylet.isdecimal():
-        return ()
+        return ""
     words = Path(f"/proc/{raylet}/cmdline").read_text("utf-8", "replace").split("\0")
-    names = ("--plasma_directory=", "--fallback_directory=")
-    return tuple(word.partition("=")[2] for word in words if word.startswith(names))
+    return next((word.removeprefix(name) for word in words if word.startswith(name)), "")
 
 
 def _context_variables() -> dict[tuple[str, str], Any]:

@@ -14,7 +14,7 @@ from synthclin.io.documents import dump_yaml
 from synthclin.io.files import path_of, refuse_taken, write_atomic
 from synthclin.rules.validation import conform
 from synthclin.study.config.sources import name_of, seen_from
-from synthclin.tables import read_table
+from synthclin.tables import read_some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ def start(
     declared: Mapping[str, AnyColumn] | None = None,
     notation: Mapping[str, Any] | None = None,
     effort: str | None = None,
+    sample: int | None = None,
     overwrite: bool = False,
 ) -> Started:
     """Write ``schema.yaml`` and ``study.yaml`` for a table into a folder.
@@ -52,6 +53,7 @@ def start(
         declared: known columns, which are not inferred.
         notation: keyword arguments of `synthclin.read_table` for the notation of the file; the study declares them too.
         effort: the `model.effort` of the study; None for the default.
+        sample: how many random rows the schema is inferred from, and how many patients the study samples; None for all.
         overwrite: whether existing files are replaced.
 
     Raises:
@@ -60,7 +62,7 @@ def start(
     """
     place = path_of(folder)
     noted = {key: value for key, value in (notation or {}).items() if value}
-    table = read_table(data, **noted)
+    table = read_some(data, sample, **noted)
     inferred = infer(table, declared)
     roles = proposed_roles(conform(table, inferred.schema), inferred.schema)
     hints = {
@@ -73,7 +75,8 @@ def start(
         refuse_taken(path, overwrite)
     write_atomic(files.schema, to_commented_yaml(inferred), overwrite=overwrite)
     given = {name: f"role: {column.role}" for name, column in inferred.schema.columns.items() if column.role == "time"}
-    write_atomic(files.study, _study(str(data), place, noted, given | roles, effort), overwrite=overwrite)
+    keys = noted | ({} if sample is None else {"sample": sample})
+    write_atomic(files.study, _study(str(data), place, keys, given | roles, effort), overwrite=overwrite)
     return files
 
 

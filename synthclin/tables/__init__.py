@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthclin.tables.addresses import is_database, refuse_address
 from synthclin.tables.holdout_split import split
-from synthclin.tables.patient_sample import PatientSample, read_sample
+from synthclin.tables.patient_sample import PatientSample, read_sample, read_some
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 from synthclin.tables.table_files import notations, refuse_table, refuse_taken_table, spreadsheet_warnings, write_table
 from synthclin.tables.table_sources import read_table
@@ -16,6 +16,7 @@ __all__ = [
     "is_database",
     "notations",
     "read_sample",
+    "read_some",
     "read_table",
     "refuse_address",
     "refuse_table",

@@ -44,6 +44,7 @@ def to_database(table: pd.DataFrame, source: str, schema: Schema) -> None:
     with connected(variable, read_only=False) as (library, engine):
         try:
             _refuse_taken(library.inspect(engine), inside, name, place)
+            _refuse_long_names([name, *arrow.column_names], engine.dialect.max_identifier_length, place)
             with engine.begin() as connection:
                 if engine.dialect.name == "sqlite":
                     # The driver begins a transaction with the first row only, after the table is made.
@@ -83,6 +84,14 @@ def _target(source: str) -> tuple[str, str, str, str]:
 def _refuse_taken(found: Any, inside: str, name: str, place: str) -> None:  # noqa: ANN401
     if found.has_table(name, schema=inside or None):
         raise OutputError(place, "the table exists already", "Choose another name, or drop it yourself.")
+
+
+def _refuse_long_names(names: list[str], most: int, place: str) -> None:
+    """Refuse names that the database would cut, as PostgreSQL does after 63 bytes."""
+    for name in names:
+        if len(name.encode()) > most:
+            what = f"the name {name[:20]!r}... has more than {most} bytes, which this database would cut"
+            raise OutputError(place, what, "Rename the column or the table.")
 
 
 def _write(library: Any, connection: Any, arrow: pa.Table, inside: str, name: str) -> None:  # noqa: ANN401

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["connected", "database_batches"]
 
 _ROWS = 10_000  # of a batch
+_CONNECTING = 30  # seconds
+_LONGEST = 1 << 27  # bytes of a cell in SQLite
 _STEPS = 100_000  # of the virtual machine of SQLite between two looks at the clock
 _DRIVERS = ("psycopg", "psycopg2", "pg8000")  # of PostgreSQL, the first that is installed
 _SILENT = "synthclin"
@@ -51,6 +53,8 @@ _BY_CODE = {  # SQLSTATE, or its class of two signs
     "42601": _SYNTAX,
     "42501": ("this user may not read a table of the query", "Ask for the right to SELECT from it."),
     "57014": _SLOW,
+    "57": ("the server ended the connection", "Check that it runs, and try again."),
+    "08": ("the connection to the server is lost", "Check that it runs, and try again."),
     "22": ("the query converts a cell that cannot be converted", "Correct the CAST."),
     "28": ("the server refuses this user or password", _ACCESS),
     "3D": ("the server has no such database", _ACCESS),
@@ -96,14 +100,13 @@ def database_batches(request: Request, notation: FileNotation) -> Generator[pa.T
         except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote the address
             what, remedy = _fault(error) or ("the database cannot be reached", _ACCESS)
             raise DataError(place, what, remedy.format(tables="")) from None
-        with connection:
-            try:
-                with closing(_batches(connection, sql, place)) as batches:
-                    yield from batches
-            except SynthclinError:
-                raise
-            except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells
-                raise _refused(error, engine, place, library) from None
+        try:
+            with connection, closing(_batches(connection, sql, place)) as batches:
+                yield from batches
+        except SynthclinError:
+            raise
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of many kinds, which quote cells
+            raise _refused(error, engine, place, library) from None
 
 
 @contextmanager
@@ -157,6 +160,8 @@ def _engine(library: Any, address: Any, place: str, *, read_only: bool) -> Any: 
     keys: dict[str, Any] = {"logging_name": _SILENT, "pool_logging_name": _SILENT, "hide_parameters": True}
     if read_only and address.get_backend_name() == "sqlite":
         keys["creator"] = lambda: _sqlite(address.database or "")
+    if (patience := _patience(address)).keys().isdisjoint(address.query):
+        keys["connect_args"] = patience
     try:
         return library.create_engine(address, poolclass=library.pool.NullPool, **keys)
     except ImportError:
@@ -166,9 +171,18 @@ def _engine(library: Any, address: Any, place: str, *, read_only: bool) -> Any: 
         raise ConfigError(place, "SQLAlchemy knows no database with such an address", f"Write {_ADDRESS}.") from None
 
 
+def _patience(address: Any) -> dict[str, float]:  # noqa: ANN401
+    """Return the argument of a driver that ends the wait for a server without an answer."""
+    driver = address.drivername.rpartition("+")[2]
+    if driver == "pg8000":  # it is also the limit of each answer, so it exceeds that of a query
+        return {"timeout": database_queries.MAX_SECONDS + _CONNECTING}
+    return {"connect_timeout": _CONNECTING} if driver in _DRIVERS else {}
+
+
 def _sqlite(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
     connection.execute("PRAGMA query_only = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     return connection
 
 

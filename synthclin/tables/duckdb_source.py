@@ -181,7 +181,7 @@ def _file(folder: Path, name: str, place: str) -> Path | None:
     if len(same) > 1:
         what = f"several files are called {name!r}: {', '.join(path.name for path in same)}"
         raise DataError(place, what, f"Name one with its ending: FROM '{same[0].name}'.")
-    return same[0] if same else None
+    return inside(folder, same[0].name, DataError) if same else None
 
 
 def _stem(path: Path) -> str:

@@ -16,14 +16,14 @@ from synthclin.seeds import numpy_generator, stream_seed
 from synthclin.tables.addresses import is_database
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_batches import retyped_as_csv
-from synthclin.tables.table_sources import table_batches
+from synthclin.tables.table_sources import read_table, table_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.schema import Schema
 
-__all__ = ["PatientSample", "read_sample"]
+__all__ = ["PatientSample", "read_sample", "read_some"]
 
 
 class PatientSample(NamedTuple):
@@ -99,6 +99,11 @@ def read_sample(
         declared = {key: value for key, value in reading.items() if key in FileNotation.model_fields}
         table = retyped_as_csv(table, source, FileNotation(**declared))
     return PatientSample(table, rows)
+
+
+def read_some(source: str | Path, rows: int | None = None, **reading: Any) -> pd.DataFrame:  # noqa: ANN401
+    """Return a table without a schema: all of it, or so many random rows; see `read_sample`."""
+    return read_table(source, **reading) if rows is None else read_sample(source, rows, **reading).table
 
 
 class _Sample:

@@ -69,7 +69,7 @@ def from_readstat(
         about = read(io.BytesIO(content), metadataonly=True)[1]
         refuse_wide(len(about.column_names), where)
         widths = list(about.variable_storage_width.values())
-        whole = is_whole(content, suffix, widths)
+        whole = is_whole(content, suffix, len(widths))
         # Limit against decompression bombs; a cell takes at least two bytes.
         most = (MAX_BYTES + MAX_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths))
         if suffix in UNCOUNTED and len(widths) > _AT_ONCE:

@@ -77,17 +77,18 @@ def shard_name(number: int) -> str:
     return f"part-{number:05d}.parquet"
 
 
-def first_rows(folder: Path, patients: int, schema: Schema) -> pd.DataFrame:
+def first_rows(folder: Path, patients: int, schema: Schema, *, judged: bool = False) -> pd.DataFrame:
     """Return the rows of the first patients of a table in shards: a random sample, because no row depends on its place.
 
     Arguments:
         folder: of the shards, one row or one patient with all visits after the other.
         patients: how many, or rows where no column identifies patients with visits.
         schema: what the columns mean.
+        judged: also accept violations of the schema; see `synthclin.tables.read_table`.
     """
     parts: list[pd.DataFrame] = []
     for path in parquet_files(folder):
-        parts.append(read_table(path, schema))
+        parts.append(read_table(path, schema, judged=judged))
         table = pd.concat(parts, ignore_index=True)
         who = pd.Series(table.index if schema.visit_time is None else numbered(table[str(schema.entity)]))
         if who.max() + 1 >= patients:

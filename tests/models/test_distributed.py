@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from synthclin.models import ConditionalGAN, distributed
 from synthclin.models.families import gan
 from synthclin.models.generator import validation_metrics
 from synthclin.models.generator.training import plan_for
+from tests.conftest import toy_config, toy_table
 from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)
@@ -85,3 +87,33 @@ def test_every_process_gets_part_of_a_batch(monkeypatch, rank, part):
     monkeypatch.setattr(distributed.distributed, "get_rank", lambda: rank)
     monkeypatch.setattr(distributed.distributed, "get_world_size", lambda: 2 if rank < 2 else 6)
     assert distributed.share(torch.arange(5)).tolist() == part
+
+
+def test_torchrun_trains_in_two_processes_of_which_one_writes(tmp_path):
+    """The command of the documents, for a model that is trained in seconds; what each process prints is in its file."""
+    model = {"type": "gan", "effort": "quick", "device": "cpu", "width": 8, "blocks": 0}
+    (tmp_path / "study.yaml").write_text(json.dumps(toy_config() | {"model": model}))
+    toy_table().to_csv(tmp_path / "data.csv", index=False)
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--redirects",
+        "3",
+    ]
+    done = subprocess.run(
+        [*launch, "--log-dir", "logs", "-m", "synthclin.cli", "fit", "study.yaml", "-o", "model", "--quiet"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    said = {path.parent.name: path.read_text() for path in tmp_path.glob("logs/*/attempt_0/*/stdout.log")}
+    assert said == {"0": "written to model/\n", "1": ""}
+    assert {path.name for path in tmp_path.iterdir()} == {"study.yaml", "data.csv", "model", "logs"}

@@ -45,11 +45,12 @@ CANARY = "CANARY-7391"
 def cluster():
     """One cluster of two processes for the module."""
     handlers, before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], environment()
+    others = set(Path("/dev/shm").glob("synthclin-ray-*"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         with engine("ray", 2):
             assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-            (home,) = Path("/dev/shm").glob(f"synthclin-ray-{os.getpid()}-*")
+            (home,) = set(Path("/dev/shm").glob("synthclin-ray-*")) - others
             yield home
         assert not home.exists()
         assert not list(descendants())
@@ -180,6 +181,7 @@ def test_jobs_that_do_not_fit_into_memory_are_refused(monkeypatch):
 def test_settings_of_the_caller_reach_the_jobs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
 
     def job():
         libraries = {library["num_threads"] for library in threadpool_info()}
@@ -188,6 +190,7 @@ def test_settings_of_the_caller_reach_the_jobs(monkeypatch, tmp_path):
             column_level("x1", "1", 30),
             str(Path.cwd()),
             os.environ.get("SOURCE_DATE_EPOCH"),
+            os.environ.get("HTTPS_PROXY"),
             torch.get_num_threads(),
             libraries,
             torch.cuda.is_available(),
@@ -195,7 +198,10 @@ def test_settings_of_the_caller_reach_the_jobs(monkeypatch, tmp_path):
 
     with speaking("es"), showing_labels(Labels({"x1": "Sex"}, {"x1": {"1": "male"}})):
         found = run_all([job] * 2, 2)
-    assert found == [("no evaluable", "Sex: male", str(tmp_path), "86400", 1, {1}, False)] * 2
+    assert (
+        found
+        == [("no evaluable", "Sex: male", str(tmp_path), "86400", "http://proxy.example.org:3128", 1, {1}, False)] * 2
+    )
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert [each[:2] + each[3:4] for each in run_all([job] * 2, 2)] == [("not assessable", "x1: 1", None)] * 2
 
@@ -436,7 +442,7 @@ def test_a_cluster_that_is_not_there_is_refused(address, what):
 
 def test_nodes_that_would_give_other_bytes_or_write_to_a_disk_are_refused(tmp_path):
     here = ray_worker.describe().versions
-    node = ray_worker.Node(here, ("/dev/shm", "/dev/shm/spill"), sees=True)
+    node = ray_worker.Node(here, "/dev/shm", "/dev/shm/ray", private=True, sees=True)
 
     def refusal(found, token=None):
         with pytest.raises(ConfigError) as caught:
@@ -452,11 +458,28 @@ def test_nodes_that_would_give_other_bytes_or_write_to_a_disk_are_refused(tmp_pa
     assert "it has scipy absent instead of" in refusal(node._replace(versions=other))
     other = here | {"processor": "x86_64 GenuineIntel"}
     assert "Give the nodes one kind of processor" in refusal(node._replace(versions=other))
-    for folders in ((), ("/dev/shm", "/tmp/ray/session")):
-        assert "--object-spilling-directory=/dev/shm" in refusal(node._replace(folders=folders))
+    for folders in ({"spilled": "/tmp/ray/session"}, {"store": "/tmp"}, {"store": "", "spilled": ""}):
+        found = refusal(node._replace(**folders))
+        assert "to its disk if memory is full. Run `mkdir -m 700 /dev/shm/ray`" in found
+        assert "--object-spilling-directory=/dev/shm/ray/objects" in found
+    assert "other users can read /dev/shm/ray" in refusal(node._replace(private=False))
     assert f"the folder {tmp_path} of this machine is not there" in refusal(
         node._replace(sees=False), tmp_path / "token"
     )
+
+
+def test_what_a_killed_process_left_in_memory_is_removed(cluster, monkeypatch, tmp_path):
+    monkeypatch.setattr(ray_cluster, "_SHARED", tmp_path)
+    for name in ("synthclin-ray-left", "synthclin-ray-used", "other"):
+        (tmp_path / name / "r").mkdir(parents=True)
+    (tmp_path / "synthclin-ray-link").symlink_to(tmp_path / "other")
+    claim = ray_cluster._claimed(tmp_path / "synthclin-ray-used")
+    assert ray_cluster._claimed(cluster) is None
+    ray_cluster._sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"synthclin-ray-used", "synthclin-ray-link", "other"}
+    os.close(claim)
+    ray_cluster._sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"synthclin-ray-link", "other"}
 
 
 def test_little_shared_memory_is_refused(monkeypatch):

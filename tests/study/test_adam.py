@@ -191,6 +191,10 @@ def test_a_table_of_visits_gives_one_row_for_each_subject():
         ({"columns": {"PPROTFL": {"column": "arm"}}}, "'Placebo' is no term of PPROTFL: Y, N"),
         ({"columns": {"BMI": {"column": "bmi", "label": "x" * 41}}}, "has more than 40 bytes. Give a shorter one"),
         ({"columns": {"GRP": {"value": "x" * 201}}}, "a text has more than 200 bytes"),
+        ({"columns": {"GRP": {"column": "arm", "values": {"A": "", "B": "x"}}}}, "a text of GRP is empty, has blanks"),
+        ({"columns": {"GRP": {"value": "a\nb"}}}, "or signs that cannot be printed"),
+        ({"columns": {"GRP": {"value": "x", "label": "a\tb"}}}, "the label is no line of printable signs"),
+        ({"study": " "}, "a text of STUDYID is empty, has blanks at its ends"),
         ({"columns": {"GRP": {"value": "x", "column": "arm"}}}, "names both a column and a value, or neither"),
         ({"columns": {"ENTRY": "entered"}}, "ENTRY holds dates, so its name ends in DT. Write ENTRYDT."),
         ({"columns": {"BMIDT": "bmi"}}, "BMIDT is a name of dates, and 'bmi' holds none"),
@@ -280,6 +284,8 @@ def test_pointblank_accepts_both_data_sets(files, form):
     assert (
         pb.Validate(arms).col_vals_expr(expr=lambda frame: frame["TRTP"] == frame["TRT01P"]).interrogate().all_passed()
     )
+    package = pb.SubmissionPackage(datasets={"ADSL": adsl, "ADTTE": adtte}, standard="adamig")
+    assert package.validate_conformance(engine="validate").all_passed()
     doubled = pb.Validate(pd.concat([adsl, adsl.head(1)])).rows_distinct(columns_subset=["USUBJID"]).interrogate()
     assert not doubled.all_passed()  # the checks find what is wrong
 

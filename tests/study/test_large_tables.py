@@ -209,3 +209,28 @@ def test_an_error_says_that_rows_are_counted_in_the_sample(ward):
     with pytest.raises(DataError, match=r"old.csv \(sample of 400 rows\): column 'age'") as caught, progress.quiet():
         data.prepare(load({**STUDY, "data": {"source": "old.csv", "sample": 400}}), manifest.Clock(), print)
     assert "999" not in str(caught.value)
+
+
+def test_a_study_begins_with_a_sample(ward, capsys):
+    assert main(["init", "ward.csv", "-o", str(ward / "begun"), "--sample", "500"]) == 0
+    study = load(ward / "begun" / "study.yaml")
+    assert study.data.sample == 500
+    assert set(study.table_schema.columns) == set(STUDY["schema"]["columns"])
+    assert "all 500 cells" in (ward / "begun" / "schema.yaml").read_text()
+    capsys.readouterr()
+    assert main(["schema", "infer", "ward.csv", "--sample", "300"]) == 0
+    assert "all 300 cells" in capsys.readouterr().out
+
+
+def test_evaluate_scores_as_many_rows_of_shards_as_there_are_training_rows(finished, ward):
+    schema = load(STUDY).table_schema
+    table = pd.read_csv("ward.csv")
+    table.head(200).to_csv(ward / "train.csv", index=False)
+    table.tail(100).to_csv(ward / "holdout.csv", index=False)
+    (ward / "schema.yaml").write_text(schema.to_yaml(comments=False))
+    words = ["--train", "train.csv", "--holdout", "holdout.csv", "--schema", "schema.yaml", "-o", "judged.json"]
+    assert main(["evaluate", str(finished.folder / "synthetic"), *words, "--quiet"]) in {0, 3}
+    report = Report.read(ward / "judged.json")
+    assert report.provenance["rows"]["synthetic"] == 200
+    assert (report.table.name, report.table.rows) == ("synthetic/shards.json", 1000)
+    assert any(re.search("first 200 of 1.000 synthetic rows", note) for note in report.notes)

@@ -100,6 +100,24 @@ def test_a_failure_leaves_the_database_as_it_was(monkeypatch):
     assert tables() == []
 
 
+def test_names_are_never_cut(ward):
+    for name in ("a" * 64, "日" * 30):
+        schema = sc.Schema.model_validate({"columns": {name: {"type": "integer"}, "b": {"type": "integer"}}})
+        table = pd.DataFrame({name: [1, 2], "b": [3, 4]})
+        for place in ("t", name):
+            if ward == "sqlite":
+                sc.write_table(table, f"{SOURCE}?table={place}", schema)
+                assert list(sc.read_table(SOURCE, table=place)) == [name, "b"]
+                with connected(SOURCE, read_only=False) as (_, engine), engine.begin() as connection:
+                    connection.exec_driver_sql(f'DROP TABLE "{place}"')
+            else:
+                with pytest.raises(
+                    OutputError, match=r"has more than 63 bytes, which this database would cut\. Rename"
+                ):
+                    sc.write_table(table, f"{SOURCE}?table={place}", schema)
+    assert tables() == []
+
+
 def test_what_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setenv("WARD_URL", f"postgresql+pg8000://owner:{PASSWORD}@127.0.0.1:1/x")
     pytest.importorskip("pg8000")

@@ -102,6 +102,8 @@ def check_label(label: str, where: str) -> None:
     Raises:
         ConfigError: it is longer.
     """
+    if not label.isprintable() or not label.strip():
+        raise ConfigError(where, "the label is no line of printable signs", "Write it in one line.")
     if len(label.encode()) > _MOST_LABEL:
         what = f"the label {label!r} has more than {_MOST_LABEL} bytes"
         raise ConfigError(where, what, "Give a shorter one: `{column: NAME, label: TEXT}`.")
@@ -116,11 +118,14 @@ def check_texts(name: str, texts: Iterable[str], where: str) -> None:
         where: the place in the study, for errors.
 
     Raises:
-        ConfigError: one is longer than 200 bytes, or is no term of a controlled variable.
+        ConfigError: one is empty, longer than 200 bytes, or no term of a controlled variable.
     """
     known = _FLAG if name.endswith("FL") else _TERMS.get(name)
     remedy = "Map each level, as in `{column: NAME, values: {LEVEL: TERM}}`."
     for text in texts:
+        if text != text.strip() or not text or not text.isprintable():
+            what = f"a text of {name} is empty, has blanks at its ends, or signs that cannot be printed"
+            raise ConfigError(where, what, "Write it in one line of printable signs.")
         if len(text.encode()) > _MOST_TEXT:
             raise ConfigError(where, f"a text has more than {_MOST_TEXT} bytes", "Shorten it.")
         if name == "ARMCD" and len(text) > _MOST_CODE:
