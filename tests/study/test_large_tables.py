@@ -162,6 +162,7 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
     [
         ({"outputs": {"table": "csv"}}, "shards are Parquet files"),
         ({"model": {"type": "bootstrap"}}, "samples training rows, so its table is no release"),
+        ({"outputs": {"adam": {}}}, "data sets of ADaM are made of a whole table"),
         ({"sampling": {"rows": 20_000_000}}, "Set `shard_rows: 200000` too"),
         ({"data": {"source": "ward.csv", "sample": 1}}, "data.sample"),
         (
@@ -172,7 +173,7 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
             "data.sample: which patients a sample of the source has depends on the others",
         ),
     ],
-    ids=["csv", "bootstrap", "rows", "sample", "dp"],
+    ids=["csv", "bootstrap", "adam", "rows", "sample", "dp"],
 )
 def test_what_does_not_fit_is_refused_before_work(changes, says):
     with pytest.raises(ConfigError, match=says):

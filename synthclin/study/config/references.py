@@ -71,6 +71,9 @@ def _check_shards(config: Config, at: str) -> None:
         return
     if config.outputs.table != "parquet":
         raise ConfigError(at, "shards are Parquet files", "Set `outputs.table: parquet`, or remove `shard_rows`.")
+    if config.outputs.adam is not None:
+        what = "data sets of ADaM are made of a whole table in memory"
+        raise ConfigError(at, what, "Remove `outputs.adam`, or `shard_rows`.")
     if MODELS[config.model.type].keeps_rows:
         what = f"the family {config.model.type!r} samples training rows, so its table is no release"
         raise ConfigError(at, what, "Remove `shard_rows`, or choose `gan`.")
