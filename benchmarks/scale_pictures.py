@@ -17,6 +17,9 @@ AXES = {
     "sample": ("sample", "patients of the sample, table of 200,000 rows, 50 columns"),
     "columns": ("columns", "columns, table of 50,000 rows, sample of 20,000 patients"),
 }
+MIDDLE = 50_000
+"""Rows of the table of both curves, that of rows and that of columns."""
+
 Points = list[tuple[float, float]]
 
 
@@ -25,7 +28,7 @@ def draw(lines: Path, folder: Path) -> None:
     found = [json.loads(line) for line in lines.read_text().splitlines()]
     for curve, (key, label) in AXES.items():
         known = sorted((line for line in found if line["curve"] == curve), key=lambda line: line[key])
-        known += [line for line in found if curve != "rows" and _belongs(line, curve)]
+        known += [line for line in found if curve == "columns" and line["curve"] == "rows" and line["rows"] == MIDDLE]
         known.sort(key=lambda line: line[key])
         if not known:
             continue
@@ -33,7 +36,7 @@ def draw(lines: Path, folder: Path) -> None:
             series = {s: [(line[key], line["stages"][s][measure]) for line in known] for s in STAGES}
             if measure == "gigabytes":
                 series.pop("report")
-            picture = plot(series, label, unit, log=True)
+            picture = plot(series, label, unit, log_x=True, log_y=measure == "cpu")
             (folder / f"scale-{curve}-{measure}.svg").write_text(picture)
         print(f"\n{label}:\n\n| {key} | {' | '.join(f'{s}, CPU s (GB)' for s in STAGES)} |")
         print("|---" * (1 + len(STAGES)) + "|")
@@ -46,22 +49,16 @@ def draw(lines: Path, folder: Path) -> None:
     for line in (line for line in found if line["curve"] == "registry"):
         memory = [(s / 60, gigabytes) for s, gigabytes in line["memory"]]
         label = "minutes: 10,000,000 rows x 50 columns, from files to report and shards"
-        (folder / "scale-memory.svg").write_text(plot({"all processes": memory}, label, "memory, GB", log=False))
+        (folder / "scale-memory.svg").write_text(plot({"all processes": memory}, label, "memory, GB"))
         print("\nregistry:", max(gigabytes for _, gigabytes in memory), "GB at most;", line["stages"])
 
 
-def _belongs(line: dict, curve: str) -> bool:
-    """Return whether a line of another curve is a point of this one too."""
-    middle = {"sample": (200_000, 20_000, 50), "columns": (50_000, 20_000, 50)}[curve]
-    return line["curve"] == "rows" and (line["rows"], line["sample"], line["columns"]) == middle
-
-
-def plot(series: dict[str, Points], across: str, up: str, *, log: bool) -> str:
-    """Return a picture of curves, with logarithmic axes if `log`."""
+def plot(series: dict[str, Points], across: str, up: str, *, log_x: bool = False, log_y: bool = False) -> str:
+    """Return a picture of curves, on axes that are linear or logarithmic."""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
-    x_place, x_ticks = _axis(xs, LEFT, WIDTH - 110, log=log)
-    y_place, y_ticks = _axis(ys if log else [0, *ys], HEIGHT - BOTTOM, TOP, log=log)
+    x_place, x_ticks = _axis(xs, LEFT, WIDTH - 110, log=log_x)
+    y_place, y_ticks = _axis(ys if log_y else [0, *ys], HEIGHT - BOTTOM, TOP, log=log_y)
     parts = [
         f'<line x1="{LEFT}" y1="{y_place(y):.1f}" x2="{WIDTH - 110}" y2="{y_place(y):.1f}" stroke="#ddd"/>'
         f'<text x="{LEFT - 6}" y="{y_place(y) + 4:.1f}" text-anchor="end">{_short(y)}</text>'
