@@ -38,6 +38,7 @@ __all__ = [
     "decoded",
     "from_csv",
     "header",
+    "line_ends",
     "long_cell",
     "other_encoding",
     "refuse_no_rows",
@@ -144,6 +145,11 @@ def rows_of(
     return pd.DataFrame({name: _series(column, declared.get(name), notation) for name, column in cells}, columns=names)
 
 
+def line_ends(text: bytes) -> int:
+    """Return how many lines of a text have ended, each by a line feed, a return, or both."""
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+
+
 def refuse_no_rows(rows: int, where: str) -> None:
     """Raise DataError for a file without rows."""
     if not rows:
@@ -157,7 +163,7 @@ def _refuse_long_cells(content: bytes, where: str, separator: str, first_line: i
     while start + most < len(content):
         end = max(content.rfind(mark, start, start + most) for mark in (separator.encode(), b"\n", b"\r"))
         if end < 0:
-            raise long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + first_line}")
+            raise long_cell(f"{where}: line {line_ends(content[:start]) + first_line}")
         start = end + 1
 
 
@@ -184,25 +190,26 @@ def decoded(content: bytes, where: str, notation: FileNotation, first_line: int 
     _refuse_long_cells(content, where, notation.sign, first_line)
     if not content.strip() and first_line == 1:
         raise DataError(where, "is empty", "Give a table with column names and at least two rows.")
-    if notation.encoding is not None:
-        try:
-            return content.decode(notation.encoding).removeprefix("\ufeff")
-        except (UnicodeError, ValueError):
-            raise other_encoding(where, notation.encoding) from None
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and notation.encoding is None:
         raise DataError(where, "is UTF-16 text", "Declare `encoding: utf-16`, or save it as UTF-8.")
-    if (zero := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, zero) + first_line
+    try:
+        text = content.decode(notation.encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        if notation.encoding is not None:
+            raise other_encoding(where, notation.encoding) from None
+        before = content[: error.start]
+        place = error.start - max(before.rfind(b"\n"), before.rfind(b"\r"))
+        remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
+        what = f"byte {place} of the line is not UTF-8"
+        raise DataError(f"{where}: line {line_ends(before) + first_line}", what, remedy) from None
+    except ValueError:
+        raise other_encoding(where, str(notation.encoding)) from None
+    if (zero := text.find("\0")) >= 0:
+        line = line_ends(text[:zero].encode(errors="replace")) + first_line
         raise DataError(
             f"{where}: line {line}", "holds a zero byte, so the file is no CSV text", "Save it as UTF-8 CSV."
         )
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + first_line
-        place = error.start - content.rfind(b"\n", 0, error.start)
-        remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
-        raise DataError(f"{where}: line {line}", f"byte {place} of the line is not UTF-8", remedy) from None
+    return text if notation.encoding is None else text.removeprefix("\ufeff")
 
 
 def other_encoding(where: str, encoding: str) -> DataError:
