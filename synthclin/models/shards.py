@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Level
 
-__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "sample_shards", "write_shards"]
+__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "refuse_shards", "sample_shards", "write_shards"]
 
 SHARD_ROWS = 200_000
 """Rows of a shard by default: its memory is some hundred megabytes, and a minute or two of work is lost at most."""
@@ -174,16 +174,13 @@ class ShardRequest:
         for name, number in (("n", n), ("shard_rows", shard_rows)):
             if not isinstance(number, int | np.integer) or number < 1:
                 raise ConfigError("sample_shards", f"`{name}` is no whole number from 1 on", "Ask for as many rows.")
+        refuse_shards(model.encoder_.schema, n, shard_rows, "sample_shards")
         self.count = -(-n // shard_rows)
-        if self.count > MOST_SHARDS:
-            what = f"{self.count:,} shards are more than {MOST_SHARDS:,}"
-            raise ConfigError("sample_shards", what, "Ask for more rows in each: `shard_rows`.")
         require_condition(where, mix)
         self.model, self.n, self.shard_rows = model, n, shard_rows
         self.where, self.mix = where, mix
         self.seed = model.random_state if random_state is None else random_state
         self.first_id = model.first_id if id_start is None else id_start
-        _refuse_row_identifiers(model.encoder_.schema)
 
     def sample(self, number: int, folder: Path) -> dict[str, Any]:
         """Sample one shard into a file of a folder, and return its rows, its SHA-256 and the facts about the sample."""
@@ -212,8 +209,14 @@ class ShardRequest:
         }
 
 
-def _refuse_row_identifiers(schema: Schema) -> None:
-    """Refuse visits with identifiers of their own: a shard does not know how many visits those before it have."""
+def refuse_shards(schema: Schema, n: int, shard_rows: int, where: str) -> None:
+    """Refuse more shards than can be named, and visits with identifiers of their own.
+
+    A shard does not know how many visits those before it have. Raises ConfigError.
+    """
+    if (count := -(-n // shard_rows)) > MOST_SHARDS:
+        what = f"{count:,} shards are more than {MOST_SHARDS:,}"
+        raise ConfigError(where, what, "Ask for more rows in each: `shard_rows`.")
     for name, column in schema.columns.items():
         if schema.visit_time is not None and isinstance(column, Id) and name != schema.entity:
             what = "its identifiers number the visits, and would be repeated in each shard"
