@@ -20,6 +20,7 @@ from synthclin import progress
 from synthclin.errors import ConfigError, FewEventsWarning, OutputError
 from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, private_folder, sha256, staged_folder
+from synthclin.io.held_folder import held_folder
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.parallel import processors, run_all
 from synthclin.sampling.cohorts import require_condition
@@ -96,7 +97,8 @@ def sample_shards(
         ConfigError: a number is out of bounds, the model consists of its training rows, or rows of visits have
             identifiers of their own, which would be repeated.
         ConditionError: the model cannot sample such rows.
-        OutputError: the folder cannot be written, is there, or an interrupted call has left shards.
+        OutputError: the folder cannot be written, is there, an interrupted call has left shards, or another process
+            samples into the same folder.
         ModelFormatError: the finished shards are of another model or of other arguments.
 
     Example:
@@ -125,10 +127,15 @@ def write_shards(request: ShardRequest, folder: Path, checkpoint: Checkpoint, wo
     The arguments and errors are those of `sample_shards`.
     """
     workers = 1 if torch.cuda.is_available() else processors() if workers is None else workers
-    facts = _sampled(request, checkpoint, workers)
-    shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
-    for name in shards:
-        _share(checkpoint.folder / name, folder / name)
+    private_folder(checkpoint.folder)
+    with held_folder(checkpoint.folder) as held:
+        if not held:
+            what = "another process samples the same output now"
+            raise OutputError(str(checkpoint.folder), what, "Wait for it, or choose another output.")
+        facts = _sampled(request, checkpoint, workers)
+        shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
+        for name in shards:
+            _share(checkpoint.folder / name, folder / name)
     write_index(folder, shards)
     return Shards(folder, sum(shard.rows for shard in shards.values()), _total([each["facts"] for each in facts]))
 
@@ -148,11 +155,14 @@ class ShardCheckpoint(Checkpoint):
             self.discard()
 
     def discard(self) -> None:
-        """Remove the shards, and the folder if it is then empty."""
-        if self.folder.is_dir() and not self.folder.is_symlink():
-            for path in self.folder.glob(SHARDS):
-                path.unlink()
-        super().discard()
+        """Remove the shards, and the folder if it is then empty; all stays while another process samples into it."""
+        if not self.folder.is_dir() or self.folder.is_symlink():
+            return
+        with held_folder(self.folder) as held:
+            if held:
+                for path in self.folder.glob(SHARDS):
+                    path.unlink()
+                super().discard()
 
 
 class ShardRequest:
@@ -242,7 +252,6 @@ def _sampled(request: ShardRequest, checkpoint: Checkpoint, workers: int) -> lis
         for number, facts in (checkpoint.open(request.identity()) or {}).items()
         if _intact(checkpoint.folder / shard_name(int(number)), facts)
     }
-    private_folder(checkpoint.folder)
     left = [number for number in range(request.count) if number not in found]
     before = sum(min(request.shard_rows, request.n - number * request.shard_rows) for number in found)
     with progress.track("sampling", total=request.n, unit="rows", done=before) as step:
