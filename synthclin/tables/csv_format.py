@@ -45,6 +45,7 @@ __all__ = [
     "rows_of",
     "to_csv",
     "to_csv_gz",
+    "typed_cells",
 ]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
@@ -104,7 +105,9 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         if any("\0" in text for text in written[name].unique() if isinstance(text, str)):
             what = "holds a zero byte, which no CSV file has"
             raise DataError(f"column {name!r}", what, "Recode it, or write Parquet.")
-    return written.to_csv(index=False, lineterminator="\n").encode()
+    returns = any("\r" in text for name in written for text in (str(name), *written[name].dropna().unique()))
+    # A return inside a cell is quoted only where lines end by one.
+    return written.to_csv(index=False, lineterminator="\r\n" if returns else "\n").encode()
 
 
 def to_csv_gz(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
@@ -142,7 +145,9 @@ def rows_of(
     declared = {} if schema is None else schema.columns
     names = [_declared_spelling(name, declared) for name in names]
     cells = zip(names, columns.values(), strict=True)
-    return pd.DataFrame({name: _series(column, declared.get(name), notation) for name, column in cells}, columns=names)
+    return pd.DataFrame(
+        {name: typed_cells(column, declared.get(name), notation) for name, column in cells}, columns=names
+    )
 
 
 def line_ends(text: bytes) -> int:
@@ -158,8 +163,7 @@ def refuse_no_rows(rows: int, where: str) -> None:
 
 def _refuse_long_cells(content: bytes, where: str, separator: str, first_line: int) -> None:
     """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each length."""
-    # A character has at most four bytes.
-    start, most = 0, 4 * MAX_CELL
+    start, most = 0, 4 * MAX_CELL  # a character has at most four bytes
     while start + most < len(content):
         end = max(content.rfind(mark, start, start + most) for mark in (separator.encode(), b"\n", b"\r"))
         if end < 0:
@@ -303,7 +307,7 @@ def _check_records(body: str, width: int, first_line: int, where: str, separator
         raise _refused(error, f"{where}: line {start}") from None
 
 
-def _series(cells: pa.Array, column: Column | None, notation: FileNotation) -> pd.Series:
+def typed_cells(cells: pa.Array, column: Column | None, notation: FileNotation) -> pd.Series:
     """Return the cells of one column as whole numbers, else as numbers, else as text."""
     encoded = cells.dictionary_encode()
     levels = _named(column)
@@ -376,8 +380,7 @@ def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], s
         return np.array([None if text is None else safe(text) for text in notated], dtype=object)
     decimals = None if column is None or column.is_integer else column.decimal_places
     if pd.api.types.is_float_dtype(series.dtype):
-        # Adding 0 turns -0.0 into 0.0.
-        series = (series if decimals is None else series.round(decimals)) + 0.0
+        series = (series if decimals is None else series.round(decimals)) + 0.0  # no -0.0
     codes, distinct = pd.factorize(series)
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"

@@ -144,6 +144,9 @@ def test_without_a_schema_cells_have_the_types_of_a_file_of_these_rows(tmp_path,
     path.write_text("n;x;code;mixed\n" + "\n".join(cells))
     found = read_sample(path, 1000, separator=";", decimal=",")
     pd.testing.assert_frame_equal(found.table, sc.read_table(path, separator=";", decimal=","))
+    path.write_bytes(b'n;x\n"a\rb";1\n"";2\n"c;d\r\n";3\n5" nail;4\n')
+    pd.testing.assert_frame_equal(read_some(path, 10, separator=";"), sc.read_table(path, separator=";"))
+    path.write_text("n;x;code;mixed\n" + "\n".join(cells))
     part = read_sample(path, 20, separator=";", decimal=",").table
     assert part.dtypes.astype(str).to_dict() == {"n": "Int64", "x": "float64", "code": "object", "mixed": "object"}
     assert len(part) == 20
