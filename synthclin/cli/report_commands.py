@@ -66,8 +66,8 @@ def evaluate(
 ) -> int:
     """Score synthetic tables of any origin.
 
-    Several tables are replicates of one model, the released one first. Of a table in shards as many rows are scored as
-    there are training rows. The exit code is 3 if a gate is missed.
+    Several tables are replicates of one model, the released one first. Of a table in shards about as many rows are
+    scored as there are training rows. The exit code is 3 if a gate is missed.
     """
     first_checks(schema=schema, tables=[*synthetic, train, holdout, config])
     place_for(output, overwrite)
@@ -76,6 +76,7 @@ def evaluate(
     import numpy as np
 
     from synthclin import report as reports
+    from synthclin.evaluation.disclosure import scored_patients
     from synthclin.parallel import engine as running
     from synthclin.schema import Schema
     from synthclin.schema.patients import patients
@@ -89,7 +90,7 @@ def evaluate(
     read = notations(notation.declared, real if synthetic_notation == "standard" else [*real, *synthetic])
     with silenced(quiet), running(engine):
         rows = read_table(train, meaning, **read[train])
-        count = len(np.unique(patients(rows, meaning)))
+        count = scored_patients(len(np.unique(patients(rows, meaning))))
         report = reports.evaluate(
             [
                 first_rows(path, count, meaning, judged=True)

@@ -22,6 +22,7 @@ __all__ = [
     "round_unless_emptied",
     "round_up",
     "rounding_step",
+    "scored_patients",
     "shared_count",
     "shared_total",
     "suppress",
@@ -84,6 +85,18 @@ def shared_count(count: int | None) -> int | None:
 def shared_total(count: int) -> int:
     """Return `shared_count` for a number that must be stated: that of a table, or of the rows behind a score."""
     return shared_count(count) or 0
+
+
+def scored_patients(real: int) -> int:
+    """Return how many patients of a larger synthetic table are scored: about as many as are `real` training patients.
+
+    The number is rounded, because the shareable edition tells it.
+
+    Example:
+        >>> scored_patients(322), scored_patients(7)
+        (320, 20)
+    """
+    return shared_total(real) or 20
 
 
 def rounding_step(n: int | None) -> float:

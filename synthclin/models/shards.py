@@ -20,6 +20,7 @@ from synthclin import progress
 from synthclin.errors import ConfigError, FewEventsWarning, OutputError
 from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, private_folder, sha256, staged_folder
+from synthclin.io.held_folder import held_folder
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.parallel import processors, run_all
 from synthclin.sampling.cohorts import require_condition
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Level
 
-__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "sample_shards", "write_shards"]
+__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "refuse_shards", "sample_shards", "write_shards"]
 
 SHARD_ROWS = 200_000
 """Rows of a shard by default: its memory is some hundred megabytes, and a minute or two of work is lost at most."""
@@ -96,7 +97,8 @@ def sample_shards(
         ConfigError: a number is out of bounds, the model consists of its training rows, or rows of visits have
             identifiers of their own, which would be repeated.
         ConditionError: the model cannot sample such rows.
-        OutputError: the folder cannot be written, is there, or an interrupted call has left shards.
+        OutputError: the folder cannot be written, is there, an interrupted call has left shards, or another process
+            samples into the same folder.
         ModelFormatError: the finished shards are of another model or of other arguments.
 
     Example:
@@ -125,10 +127,15 @@ def write_shards(request: ShardRequest, folder: Path, checkpoint: Checkpoint, wo
     The arguments and errors are those of `sample_shards`.
     """
     workers = 1 if torch.cuda.is_available() else processors() if workers is None else workers
-    facts = _sampled(request, checkpoint, workers)
-    shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
-    for name in shards:
-        _share(checkpoint.folder / name, folder / name)
+    private_folder(checkpoint.folder)
+    with held_folder(checkpoint.folder) as held:
+        if not held:
+            what = "another process samples the same output now"
+            raise OutputError(str(checkpoint.folder), what, "Wait for it, or choose another output.")
+        facts = _sampled(request, checkpoint, workers)
+        shards = {shard_name(i): Shard(rows=each["rows"], sha256=each["sha256"]) for i, each in enumerate(facts)}
+        for name in shards:
+            _share(checkpoint.folder / name, folder / name)
     write_index(folder, shards)
     return Shards(folder, sum(shard.rows for shard in shards.values()), _total([each["facts"] for each in facts]))
 
@@ -148,11 +155,14 @@ class ShardCheckpoint(Checkpoint):
             self.discard()
 
     def discard(self) -> None:
-        """Remove the shards, and the folder if it is then empty."""
-        if self.folder.is_dir() and not self.folder.is_symlink():
-            for path in self.folder.glob(SHARDS):
-                path.unlink()
-        super().discard()
+        """Remove the shards, and the folder if it is then empty; all stays while another process samples into it."""
+        if not self.folder.is_dir() or self.folder.is_symlink():
+            return
+        with held_folder(self.folder) as held:
+            if held:
+                for path in self.folder.glob(SHARDS):
+                    path.unlink()
+                super().discard()
 
 
 class ShardRequest:
@@ -174,16 +184,13 @@ class ShardRequest:
         for name, number in (("n", n), ("shard_rows", shard_rows)):
             if not isinstance(number, int | np.integer) or number < 1:
                 raise ConfigError("sample_shards", f"`{name}` is no whole number from 1 on", "Ask for as many rows.")
+        refuse_shards(model.encoder_.schema, n, shard_rows, "sample_shards")
         self.count = -(-n // shard_rows)
-        if self.count > MOST_SHARDS:
-            what = f"{self.count:,} shards are more than {MOST_SHARDS:,}"
-            raise ConfigError("sample_shards", what, "Ask for more rows in each: `shard_rows`.")
         require_condition(where, mix)
         self.model, self.n, self.shard_rows = model, n, shard_rows
         self.where, self.mix = where, mix
         self.seed = model.random_state if random_state is None else random_state
         self.first_id = model.first_id if id_start is None else id_start
-        _refuse_row_identifiers(model.encoder_.schema)
 
     def sample(self, number: int, folder: Path) -> dict[str, Any]:
         """Sample one shard into a file of a folder, and return its rows, its SHA-256 and the facts about the sample."""
@@ -212,8 +219,14 @@ class ShardRequest:
         }
 
 
-def _refuse_row_identifiers(schema: Schema) -> None:
-    """Refuse visits with identifiers of their own: a shard does not know how many visits those before it have."""
+def refuse_shards(schema: Schema, n: int, shard_rows: int, where: str) -> None:
+    """Refuse more shards than can be named, and visits with identifiers of their own.
+
+    A shard does not know how many visits those before it have. Raises ConfigError.
+    """
+    if (count := -(-n // shard_rows)) > MOST_SHARDS:
+        what = f"{count:,} shards are more than {MOST_SHARDS:,}"
+        raise ConfigError(where, what, "Ask for more rows in each: `shard_rows`.")
     for name, column in schema.columns.items():
         if schema.visit_time is not None and isinstance(column, Id) and name != schema.entity:
             what = "its identifiers number the visits, and would be repeated in each shard"
@@ -239,7 +252,6 @@ def _sampled(request: ShardRequest, checkpoint: Checkpoint, workers: int) -> lis
         for number, facts in (checkpoint.open(request.identity()) or {}).items()
         if _intact(checkpoint.folder / shard_name(int(number)), facts)
     }
-    private_folder(checkpoint.folder)
     left = [number for number in range(request.count) if number not in found]
     before = sum(min(request.shard_rows, request.n - number * request.shard_rows) for number in found)
     with progress.track("sampling", total=request.n, unit="rows", done=before) as step:

@@ -148,7 +148,8 @@ class Findings:
         if 0 < scored < released:
             found.append(
                 tr(
-                    "Scores are of the first {n} of {total} synthetic rows, a random sample.",
+                    "Scores are of the first {n} of {total} synthetic rows, a random sample. "
+                    "Attacks on privacy that have all rows can succeed more often.",
                     n=number(scored, 0),
                     total=number(released, 0),
                 )

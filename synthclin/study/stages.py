@@ -15,6 +15,7 @@ import pandas as pd
 
 from synthclin.errors import FewEventsWarning, NoisyTrainingWarning
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.disclosure import scored_patients
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility.model_classification import model_classification
 from synthclin.evaluation.utility.predictions import default_tasks
@@ -133,14 +134,15 @@ def sample(config: Config, model: Synthesizer, real: Real, folder: Path, finishe
     A table in shards is written into the run folder; `finished` keeps its shards until the run is complete.
     """
     # The number of training rows is private where the model is: the declared or noisy one takes its place.
-    private = model.privacy_ is not None and config.sampling.rows is None
-    rows = model.privacy_.patients if private and model.privacy_ is not None else wanted(config, real.train)
+    private = None if model.privacy_ is None else model.privacy_.patients
+    rows = private if private is not None and config.sampling.rows is None else wanted(config, real.train)
     shards: Shards | None = None
     scored = rows
     if config.sampling.shard_rows is None:
         released = model.sample(rows, random_state=config.seed)
     else:
-        scored = min(rows, patients_in(real.train, pd.Series(True, index=real.train.index), config.table_schema))
+        trained = patients_in(real.train, pd.Series(True, index=real.train.index), config.table_schema)
+        scored = min(rows, scored_patients(trained) if private is None else private)
         shards = _shards(config, model, rows, folder, finished)
         released = first_rows(shards.folder, scored, config.table_schema)
     # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.

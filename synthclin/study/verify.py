@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
-from synthclin.io.documents import read_json, read_yaml
+from synthclin.io.documents import read_json, read_yaml, validate
 from synthclin.io.files import path_of, refuse_absent
 from synthclin.language import speaking
 from synthclin.report import Report
@@ -20,7 +20,7 @@ from synthclin.schema import Schema
 from synthclin.study import manifest
 from synthclin.study.reports import REPORTS
 from synthclin.study.stages import SHARDED
-from synthclin.tables import is_database, read_table, refuse_address
+from synthclin.tables import is_database, read_sample, read_table, refuse_address
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.shard_index import INDEX, SHARDS
 
@@ -105,10 +105,16 @@ def _other_source(folder: Path, record: manifest.Manifest, source: str | Path) -
     refuse_address(source, "verify: --source")
     place = str(source).partition("?")[0] if is_database(source) else str(source)
     if is_database(source):
-        data = read_yaml(folder / "config.yaml")["data"] if (folder / "config.yaml").is_file() else {}
+        study = read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {"data": {}}
+        data = study["data"]
         asked = ("query", "table") if place == str(source) else ()
         keys = [key for key in (*asked, *FileNotation.model_fields) if data.get(key) is not None]
-        read: Path | pd.DataFrame = read_table(str(source), **{key: data[key] for key in keys})
+        reading = {key: data[key] for key in keys}
+        if data.get("sample") is None:
+            read: Path | pd.DataFrame = read_table(str(source), **reading)
+        else:
+            schema = validate(Schema, study.get("schema"), str(folder / "config.yaml"))
+            read = read_sample(str(source), data["sample"], schema, study["seed"], **reading).table
     else:
         refuse_absent(source)
         read = path_of(source)

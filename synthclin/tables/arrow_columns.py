@@ -11,7 +11,16 @@ import pyarrow as pa
 from synthclin.errors import DataError
 from synthclin.schema.columns import parsing
 
-__all__ = ["MAX_COLUMNS", "from_arrow", "is_text", "refuse_kind", "refuse_repeated", "refuse_wide"]
+__all__ = [
+    "MAX_COLUMNS",
+    "common_types",
+    "from_arrow",
+    "is_text",
+    "no_rows",
+    "refuse_kind",
+    "refuse_repeated",
+    "refuse_wide",
+]
 
 MAX_COLUMNS = 10_000
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -40,9 +49,25 @@ def from_arrow(arrow: pa.Table, where: str, remedy: str = "Write it as text or n
     refuse_wide(len(names), where)
     refuse_repeated(names, where)
     if arrow.num_rows == 0 or not names:
-        raise DataError(where, "holds no rows", "Give a table with at least two rows.")
+        raise no_rows(where)
     series = {name: _series(arrow[name], f"{where}: column '{name}'", remedy) for name in names}
     return pd.DataFrame(series, columns=names)
+
+
+def common_types(types: pa.Schema | None, batch: pa.Table, refusal: DataError) -> pa.Schema:
+    """Return the types of the columns of all batches so far; raises `refusal` where a column is of several types.
+
+    Whole numbers and decimals of one column are decimals, and a column without cells is of any type.
+    """
+    try:
+        return pa.unify_schemas([types or batch.schema, batch.schema], promote_options="permissive")
+    except pa.ArrowException:
+        raise refusal from None
+
+
+def no_rows(where: str) -> DataError:
+    """Return the error for a table without rows."""
+    return DataError(where, "holds no rows", "Give a table with at least two rows.")
 
 
 def is_text(kind: pa.DataType) -> bool:

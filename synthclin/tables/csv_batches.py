@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from synthclin.errors import DataError
@@ -10,6 +12,7 @@ from synthclin.tables.csv_format import (
     MAX_CELL,
     decoded,
     header,
+    line_ends,
     long_cell,
     other_encoding,
     refuse_no_rows,
@@ -68,9 +71,9 @@ def csv_batches(
         raise DataError(where, f"cannot be read ({error.strerror})", "Check the path and its permissions.") from None
     with file:
         blocks = unpacked(file, size, suffix, where, BLOCK)
-        for block in _whole_records(_in_utf8(blocks, where, notation.encoding), where):
+        for block in _whole_records(_in_utf8(blocks, where, notation.encoding), where, notation.sign):
             body, first_line = decoded(block, where, plain, line), line
-            line += block.count(b"\n")
+            line += line_ends(block)
             if names is None:
                 names, body, first_line = header(body, where, notation.sign)
             table = rows_of(names, body, first_line, where, schema, plain, as_text=schema is None)
@@ -82,48 +85,51 @@ def csv_batches(
 
 def _in_utf8(blocks: Iterator[bytes], where: str, encoding: str | None) -> Iterator[bytes]:
     """Yield a text of the declared encoding as UTF-8, and of none as it is; without a byte-order mark."""
-    first = True
     decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
+    begin: bytes | None = b""  # of the text, shorter than a byte-order mark
     try:
-        for block in blocks:
-            text = block if decoder is None else decoder.decode(block).encode()
-            yield text.removeprefix(codecs.BOM_UTF8) if first else text
-            first = first and not text
-        if decoder is not None:
-            yield decoder.decode(b"", final=True).encode()
+        for block in chain(blocks, [b""]):
+            text = block if decoder is None else decoder.decode(block, final=not block).encode()
+            if begin is not None and (block and len(begin + text) < len(codecs.BOM_UTF8)):
+                begin += text
+                continue
+            yield text if begin is None else (begin + text).removeprefix(codecs.BOM_UTF8)
+            begin = None
     except (UnicodeError, ValueError):
         raise other_encoding(where, str(encoding)) from None
 
 
-def _whole_records(blocks: Iterator[bytes], where: str) -> Iterator[bytes]:
+def _whole_records(blocks: Iterator[bytes], where: str, separator: str) -> Iterator[bytes]:
     """Yield blocks that end where a record ends, at a line end outside of quotes; the last one ends with the file."""
-    rest, line, end = b"", 1, b""
+    records = _records(separator)
+    rest, line, begun = b"", 1, False
     for block in blocks:
         rest += block
-        if not end and len(rest) > 1:
-            end = b"\r" if b"\n" not in rest else b"\n"
-        cut = _end_of_record(rest, end)
-        if cut:
-            if line == 1 and not rest[:cut].strip() and len(rest) < 2 * BLOCK:
-                continue  # blank lines before the header
+        cut = _end_of_records(rest, records)
+        blank = not begun and not rest[:cut].strip()  # lines before the header
+        if cut and not blank:
             yield rest[:cut]
-            line += rest.count(b"\n", 0, cut)
+            begun = True
+            line += line_ends(rest[:cut])
             rest = rest[cut:]
         elif len(rest) > BLOCK + 4 * MAX_CELL:
             raise long_cell(f"{where}: line {line}")
-    if rest or line == 1:
+    if rest or not begun:
         yield rest
 
 
-def _end_of_record(text: bytes, end: bytes) -> int:
-    """Return the length of the whole records at the beginning of a text, 0 where there is none.
+def _records(separator: str) -> re.Pattern[bytes]:
+    """Return the pattern of whole records: a quote that begins a cell quotes it, and any other one is a sign of it."""
+    sign = re.escape(separator).encode()
+    rest = b"[^" + sign + rb"\r\n]*+"
+    cell = b'(?:"(?:[^"]++|"")*+"' + rest + b'|(?!")' + rest + b")"
+    # A return at the end of a block may be half of a line end.
+    return re.compile(b"(?:(?:" + cell + sign + b")*+" + cell + rb"(?:\r(?!\Z)\n?+|\n))*+")
 
-    A quote inside a cell is doubled, so that an even number of quotes precedes each end of a record.
-    """
-    place = text.rfind(end) if end else -1
-    quotes = text.count(b'"', 0, place + 1)
-    while place >= 0 and quotes % 2:
-        before = text.rfind(end, 0, place)
-        quotes -= text.count(b'"', before + 1, place + 1)
-        place = before
-    return place + 1
+
+def _end_of_records(text: bytes, records: re.Pattern[bytes]) -> int:
+    """Return the length of the whole records at the beginning of a text, 0 where there is none."""
+    if b'"' not in text:
+        return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+    found = records.match(text)
+    return 0 if found is None else found.end()

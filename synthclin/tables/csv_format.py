@@ -38,12 +38,14 @@ __all__ = [
     "decoded",
     "from_csv",
     "header",
+    "line_ends",
     "long_cell",
     "other_encoding",
     "refuse_no_rows",
     "rows_of",
     "to_csv",
     "to_csv_gz",
+    "typed_cells",
 ]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
@@ -103,7 +105,9 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         if any("\0" in text for text in written[name].unique() if isinstance(text, str)):
             what = "holds a zero byte, which no CSV file has"
             raise DataError(f"column {name!r}", what, "Recode it, or write Parquet.")
-    return written.to_csv(index=False, lineterminator="\n").encode()
+    returns = any("\r" in text for name in written for text in (str(name), *written[name].dropna().unique()))
+    # A return inside a cell is quoted only where lines end by one.
+    return written.to_csv(index=False, lineterminator="\r\n" if returns else "\n").encode()
 
 
 def to_csv_gz(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
@@ -141,7 +145,14 @@ def rows_of(
     declared = {} if schema is None else schema.columns
     names = [_declared_spelling(name, declared) for name in names]
     cells = zip(names, columns.values(), strict=True)
-    return pd.DataFrame({name: _series(column, declared.get(name), notation) for name, column in cells}, columns=names)
+    return pd.DataFrame(
+        {name: typed_cells(column, declared.get(name), notation) for name, column in cells}, columns=names
+    )
+
+
+def line_ends(text: bytes) -> int:
+    """Return how many lines of a text have ended, each by a line feed, a return, or both."""
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
 
 
 def refuse_no_rows(rows: int, where: str) -> None:
@@ -152,12 +163,11 @@ def refuse_no_rows(rows: int, where: str) -> None:
 
 def _refuse_long_cells(content: bytes, where: str, separator: str, first_line: int) -> None:
     """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each length."""
-    # A character has at most four bytes.
-    start, most = 0, 4 * MAX_CELL
+    start, most = 0, 4 * MAX_CELL  # a character has at most four bytes
     while start + most < len(content):
         end = max(content.rfind(mark, start, start + most) for mark in (separator.encode(), b"\n", b"\r"))
         if end < 0:
-            raise long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + first_line}")
+            raise long_cell(f"{where}: line {line_ends(content[:start]) + first_line}")
         start = end + 1
 
 
@@ -184,25 +194,26 @@ def decoded(content: bytes, where: str, notation: FileNotation, first_line: int 
     _refuse_long_cells(content, where, notation.sign, first_line)
     if not content.strip() and first_line == 1:
         raise DataError(where, "is empty", "Give a table with column names and at least two rows.")
-    if notation.encoding is not None:
-        try:
-            return content.decode(notation.encoding).removeprefix("\ufeff")
-        except (UnicodeError, ValueError):
-            raise other_encoding(where, notation.encoding) from None
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and notation.encoding is None:
         raise DataError(where, "is UTF-16 text", "Declare `encoding: utf-16`, or save it as UTF-8.")
-    if (zero := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, zero) + first_line
+    try:
+        text = content.decode(notation.encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        if notation.encoding is not None:
+            raise other_encoding(where, notation.encoding) from None
+        before = content[: error.start]
+        place = error.start - max(before.rfind(b"\n"), before.rfind(b"\r"))
+        remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
+        what = f"byte {place} of the line is not UTF-8"
+        raise DataError(f"{where}: line {line_ends(before) + first_line}", what, remedy) from None
+    except ValueError:
+        raise other_encoding(where, str(notation.encoding)) from None
+    if (zero := text.find("\0")) >= 0:
+        line = line_ends(text[:zero].encode(errors="replace")) + first_line
         raise DataError(
             f"{where}: line {line}", "holds a zero byte, so the file is no CSV text", "Save it as UTF-8 CSV."
         )
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + first_line
-        place = error.start - content.rfind(b"\n", 0, error.start)
-        remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
-        raise DataError(f"{where}: line {line}", f"byte {place} of the line is not UTF-8", remedy) from None
+    return text if notation.encoding is None else text.removeprefix("\ufeff")
 
 
 def other_encoding(where: str, encoding: str) -> DataError:
@@ -296,7 +307,7 @@ def _check_records(body: str, width: int, first_line: int, where: str, separator
         raise _refused(error, f"{where}: line {start}") from None
 
 
-def _series(cells: pa.Array, column: Column | None, notation: FileNotation) -> pd.Series:
+def typed_cells(cells: pa.Array, column: Column | None, notation: FileNotation) -> pd.Series:
     """Return the cells of one column as whole numbers, else as numbers, else as text."""
     encoded = cells.dictionary_encode()
     levels = _named(column)
@@ -369,8 +380,7 @@ def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], s
         return np.array([None if text is None else safe(text) for text in notated], dtype=object)
     decimals = None if column is None or column.is_integer else column.decimal_places
     if pd.api.types.is_float_dtype(series.dtype):
-        # Adding 0 turns -0.0 into 0.0.
-        series = (series if decimals is None else series.round(decimals)) + 0.0
+        series = (series if decimals is None else series.round(decimals)) + 0.0  # no -0.0
     codes, distinct = pd.factorize(series)
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.io.files import path_of, refuse_absent, refuse_special
+from synthclin.tables.arrow_columns import no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,9 +155,14 @@ def gathered(batches: Iterable[pa.RecordBatch | pa.Table], where: str) -> pa.Tab
             raise DataError(where, what, "Add a WHERE, or name fewer columns.")
         parts.append(part)
     if not parts:
-        raise DataError(where, "holds no rows", "Give a table with at least two rows.")
+        raise no_rows(where)
     same = all(part.schema.equals(parts[0].schema) for part in parts)
     try:
         return pa.concat_tables(parts, promote_options="none" if same else "permissive")
     except pa.ArrowException:
-        raise DataError(where, "a column holds cells of several types", CAST) from None
+        raise several_types(where) from None
+
+
+def several_types(where: str) -> DataError:
+    """Return the error for a query with cells of several types in one column."""
+    return DataError(where, "a column holds cells of several types", CAST)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.tables.arrow_columns import from_arrow
-from synthclin.tables.parquet_folder import keys_of_files, refuse_other_columns, with_keys
+from synthclin.tables.arrow_columns import common_types, from_arrow, no_rows
+from synthclin.tables.parquet_folder import keys_of_files, refuse_other_columns, several_types, with_keys
 from synthclin.tables.parquet_format import arrow_batches
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def parquet_batches(path: Path) -> Iterator[tuple[pd.DataFrame, float]]:
         path: of the file or folder; see `synthclin.tables.read_table` for both.
 
     Raises:
-        DataError: a file is damaged, has other columns than the first, or a column is of a type that no table holds.
+        DataError: a file is damaged, has other columns than the first, a column is of several types or of one that no
+            table holds, or there are no rows.
 
     Example:
         >>> import tempfile
@@ -37,8 +38,12 @@ def parquet_batches(path: Path) -> Iterator[tuple[pd.DataFrame, float]]:
     """
     files = keys_of_files(path) if path.is_dir() else {path: {}}
     first: pa.Table | None = None
+    types: pa.Schema | None = None
     for number, (file, keys) in enumerate(files.items()):
         for batch, share in arrow_batches(file):
             first = batch.slice(0, 0) if first is None else first
             refuse_other_columns(batch, first, file, next(iter(files)))
+            types = common_types(types, batch, several_types(path))
             yield from_arrow(with_keys(batch, keys, str(file)), str(path)), (number + share) / len(files)
+    if first is None:
+        raise no_rows(str(path))

@@ -13,7 +13,14 @@ from synthclin.io.files import refuse_special
 from synthclin.tables.arrow_columns import from_arrow
 from synthclin.tables.parquet_format import arrow_of
 
-__all__ = ["from_parquet_folder", "keys_of_files", "parquet_files", "refuse_other_columns", "with_keys"]
+__all__ = [
+    "from_parquet_folder",
+    "keys_of_files",
+    "parquet_files",
+    "refuse_other_columns",
+    "several_types",
+    "with_keys",
+]
 
 MOST_FILES = 10_000
 
@@ -54,8 +61,13 @@ def from_parquet_folder(folder: Path) -> pd.DataFrame:
     try:
         whole = pa.concat_tables(parts, promote_options="permissive")
     except pa.ArrowException:
-        raise DataError(where, "a column is of several types in its files", "Write it with one type.") from None
+        raise several_types(folder) from None
     return from_arrow(whole, where)
+
+
+def several_types(folder: Path) -> DataError:
+    """Return the error for files in which a column is of several types."""
+    return DataError(str(folder), "a column is of several types in its files", "Write it with one type.")
 
 
 def keys_of_files(folder: Path) -> dict[Path, dict[str, object]]:

@@ -16,7 +16,7 @@ from synthclin.seeds import numpy_generator, stream_seed
 from synthclin.tables.addresses import is_database
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.table_batches import retyped_as_csv
-from synthclin.tables.table_sources import read_table, table_batches
+from synthclin.tables.table_sources import read_table, sorted_rows, table_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,8 @@ class PatientSample(NamedTuple):
     """Rows of a random sample of patients.
 
     Arguments:
-        table: all rows of the patients of the sample, in the order of the source, not checked against a schema.
+        table: all rows of the patients of the sample, in the order of the source, not checked against a schema; those
+            of a database are sorted, as by `synthclin.read_table`.
         rows: number of rows of the source.
     """
 
@@ -64,7 +65,7 @@ def read_sample(
     Raises:
         ConfigError: `patients` is no such number, or the source is a database, whose rows have no order, and the schema
             has no column of role ``entity``.
-        DataError: as for `synthclin.read_table`.
+        DataError: as for `synthclin.read_table`, or a row has no identifier.
 
     Example:
         >>> import tempfile
@@ -94,7 +95,7 @@ def read_sample(
             read = 0 if share is None else int(100 * share)  # a database does not say how many rows follow
             step(read - percent, f"{rows:,} rows")
             percent = read
-    table = sample.table()
+    table = sorted_rows(sample.table()) if is_database(source) else sample.table()
     if schema is None and not is_database(source):
         declared = {key: value for key, value in reading.items() if key in FileNotation.model_fields}
         table = retyped_as_csv(table, source, FileNotation(**declared))
@@ -113,7 +114,7 @@ class _Sample:
         self.patients = patients
         self.kept: list[tuple[pd.DataFrame, NDArray[np.uint64]]] = []
         self.most = np.uint64(2**64 - 1)  # the largest key that may be of the sample
-        self.rows = 0
+        self.rows, self.limit = 0, 2 * patients
 
     def add(self, batch: pd.DataFrame, keys: NDArray[np.uint64]) -> None:
         """Add the rows of a batch whose keys are small enough."""
@@ -122,8 +123,11 @@ class _Sample:
             return
         self.kept.append((batch[inside], keys[inside]))
         self.rows += int(inside.sum())
-        if self.rows > 2 * self.patients:
+        if self.rows > self.limit:
             self._cut()
+            self.limit = 2 * max(
+                self.rows, self.patients
+            )  # so that each row is copied a few times, however many visits
 
     def _cut(self) -> None:
         """Leave out the rows that are no longer of the sample."""
@@ -142,15 +146,28 @@ class _Sample:
         return self.kept[0][0]
 
     def _joined(self) -> pd.DataFrame:
-        """Return the kept rows as one table; a column whose dtype differs between batches holds objects."""
+        """Return the kept rows as one table, each column in the dtype of a table that is read as a whole."""
         parts = [rows for rows, _ in self.kept]
-        names = list(parts[0].columns)
-        mixed = [name for name in names if len({part[name].dtype for part in parts}) > 1]
-        parts = [part.astype(dict.fromkeys(mixed, object)) for part in parts] if mixed else parts
+        wanted = {name: _common_dtype([part[name] for part in parts]) for name in parts[0].columns}
+        parts = [part.astype({name: kind for name, kind in wanted.items() if kind is not None}) for part in parts]
         table = pd.concat(parts, ignore_index=True)
-        for name in mixed:
+        for name in (name for name, kind in wanted.items() if kind == np.dtype(object)):
             table[name] = pd.Series([None if pd.isna(cell) else cell for cell in table[name]], dtype=object)
         return table
+
+
+def _common_dtype(parts: list[pd.Series[Any]]) -> Any:  # noqa: ANN401 - a dtype of numpy or pandas
+    """Return the dtype that holds the cells of one column in several batches; None where they have one already."""
+    kinds = {part.dtype for part in parts}
+    if len(kinds) == 1:
+        return None
+    kinds = {part.dtype for part in parts if part.notna().any()} or kinds
+    if len(kinds) == 1:
+        return kinds.pop()
+    if all(map(pd.api.types.is_numeric_dtype, kinds)):
+        return np.dtype(float)
+    # Only a batch with years that nanoseconds cannot hold has microseconds.
+    return np.dtype("datetime64[us]" if all(kind.kind == "M" for kind in kinds) else object)
 
 
 class _Keys:
@@ -170,5 +187,8 @@ class _Keys:
             remedy = "Add the column, or remove its role."
             raise DataError(f"{self.where}: column {self.entity!r}", "is absent", remedy)
         cells, _ = self.column.coerce(batch[self.entity])
-        texts = cells.astype(object).where(cells.notna(), "").map(str).to_numpy(dtype=object)
+        if cells.isna().any():
+            remedy = "Fill it in, or remove the row."
+            raise DataError(f"{self.where}: column {self.entity!r}", "a row holds no identifier", remedy)
+        texts = cells.astype(object).map(str).to_numpy(dtype=object)
         return pd.util.hash_array(texts, hash_key=self.secret, categorize=True)

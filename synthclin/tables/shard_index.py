@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -88,11 +89,12 @@ def first_rows(folder: Path, patients: int, schema: Schema, *, judged: bool = Fa
     """
     parts: list[pd.DataFrame] = []
     for path in parquet_files(folder):
-        parts.append(read_table(path, schema, judged=judged))
-        table = pd.concat(parts, ignore_index=True)
-        who = pd.Series(table.index if schema.visit_time is None else numbered(table[str(schema.entity)]))
-        if who.max() + 1 >= patients:
-            return table[(who < patients).to_numpy()].reset_index(drop=True)
+        rows = read_table(path, schema, judged=judged)
+        who = np.arange(len(rows)) if schema.visit_time is None else numbered(rows[str(schema.entity)])
+        parts.append(rows[who < patients])
+        patients -= int(who.max()) + 1
+        if patients <= 0:
+            break
     return pd.concat(parts, ignore_index=True)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+import pyarrow as pa
+
 from synthclin.io.files import path_of, refuse_absent, refuse_special
 from synthclin.tables.csv_batches import csv_batches
-from synthclin.tables.csv_format import from_csv
+from synthclin.tables.csv_format import typed_cells
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.packed_csv import PACKED
 from synthclin.tables.parquet_batches import parquet_batches
@@ -15,8 +18,6 @@ from synthclin.tables.table_files import read_file, refuse_notation, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from synthclin.schema import Schema
 
@@ -67,6 +68,4 @@ def retyped_as_csv(rows: pd.DataFrame, path: str | Path, notation: FileNotation)
     """
     if not str(path).lower().endswith(_CSV):
         return rows
-    plain = notation.model_copy(update={"encoding": None})
-    content = rows.to_csv(index=False, sep=plain.sign, lineterminator="\n").encode()
-    return from_csv(content, str(path), None, plain)
+    return pd.DataFrame({name: typed_cells(pa.array(rows[name], pa.string()), None, notation) for name in rows})

@@ -16,8 +16,8 @@ from synthclin.io.files import path_of
 from synthclin.rules.validation import conform
 from synthclin.schema.arguments import require_schema
 from synthclin.tables.addresses import DUCKDB, ENVIRONMENT, is_database, refuse_address
-from synthclin.tables.arrow_columns import from_arrow
-from synthclin.tables.database_queries import CAST, Request, gathered
+from synthclin.tables.arrow_columns import common_types, from_arrow, no_rows
+from synthclin.tables.database_queries import CAST, Request, gathered, several_types
 from synthclin.tables.database_source import database_batches
 from synthclin.tables.duckdb_source import duckdb_batches
 from synthclin.tables.file_notation import FileNotation
@@ -27,7 +27,7 @@ from synthclin.tables.table_files import read_file
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["DATABASES", "read_table", "table_batches"]
+__all__ = ["DATABASES", "read_table", "sorted_rows", "table_batches"]
 
 DatabaseReader = Callable[[Request, FileNotation], Generator[pa.Table]]
 
@@ -102,7 +102,7 @@ def read_table(
         request = Request.of(str(source), query, table)
         place = request.place
         with closing(read(request, notation)) as batches:
-            rows = _sorted(from_arrow(gathered(batches, place), place, CAST))
+            rows = sorted_rows(from_arrow(gathered(batches, place), place, CAST))
     else:
         place, rows = str(path_of(source)), read_file(source, schema, notation)
     if schema is None or partial:
@@ -124,7 +124,7 @@ def table_batches(
 ) -> Generator[tuple[pd.DataFrame, float | None]]:
     """Yield the rows of a table in batches, unchecked, and the share of a file that is read so far; None of a database.
 
-    Rows of a database come in its own order. The arguments are those of `read_table`; so are the errors.
+    Rows of a database come in its own order; see `sorted_rows`. The arguments and errors are those of `read_table`.
     """
     known = validate(FileNotation, notation, "read_table")
     read = _reader(source, query, table)
@@ -132,14 +132,14 @@ def table_batches(
         yield from file_batches(source, schema, known)
         return
     request = Request.of(str(source), query, table)
-    empty = True
+    types: pa.Schema | None = None
     with closing(read(request, known)) as batches:
         for batch in batches:
             if batch.num_rows:
-                empty = False
+                types = common_types(types, batch, several_types(request.place))
                 yield from_arrow(batch, request.place, CAST), None
-    if empty:
-        raise DataError(request.place, "holds no rows", "Give a table with at least two rows.")
+    if types is None:
+        raise no_rows(request.place)
 
 
 def _reader(source: str | Path, query: str | None, table: str | None) -> DatabaseReader | None:
@@ -154,6 +154,6 @@ def _reader(source: str | Path, query: str | None, table: str | None) -> Databas
     return None
 
 
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+def sorted_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in an order that does not depend on the database."""
     return table.sort_values(list(table.columns), kind="stable", ignore_index=True)

@@ -13,8 +13,9 @@ import pytest
 import synthclin as sc
 from synthclin import progress
 from synthclin.errors import ConfigError, DataError, FewEventsWarning, ModelFormatError, OutputError
+from synthclin.io import held_folder
 from synthclin.models import shards
-from synthclin.tables.shard_index import INDEX, read_shards
+from synthclin.tables.shard_index import INDEX, first_rows, read_shards
 from tests import longitudinal
 
 
@@ -129,6 +130,41 @@ def _counted(sample, numbers):
         return sample(self, number, folder)
 
     return counted
+
+
+def test_another_process_samples_the_same_output(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(held_folder, "_WAIT", 0.0)
+    request = shards.ShardRequest(model, 100, 50, random_state=1)
+    checkpoint = shards.ShardCheckpoint.beside(tmp_path / "a")
+    (tmp_path / "stage").mkdir()
+    shards.write_shards(request, tmp_path / "stage", checkpoint, workers=1)  # and not yet discarded
+    before = contents(checkpoint.folder)
+    with held_folder.held_folder(checkpoint.folder) as held:
+        assert held
+        for words in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(OutputError, match="another process samples the same output now"):
+                sc.sample_shards(model, 100, tmp_path / "a", shard_rows=50, random_state=1, **words)
+            assert contents(checkpoint.folder) == before
+    sc.sample_shards(model, 100, tmp_path / "a", shard_rows=50, random_state=1, resume=True)
+    assert contents(tmp_path / "a") == contents(tmp_path / "stage")
+    assert not checkpoint.folder.exists()
+
+
+def test_a_folder_that_is_removed_is_not_held(tmp_path):
+    with held_folder.held_folder(tmp_path / "none") as held:
+        assert not held
+
+
+def test_the_first_rows_of_many_small_shards(model, visits, tmp_path):
+    sc.sample_shards(model, 300, tmp_path / "rows", shard_rows=7, random_state=1)
+    table = sc.read_table(tmp_path / "rows", model.schema)
+    for count in (1, 7, 8, 299, 1000):
+        pd.testing.assert_frame_equal(first_rows(tmp_path / "rows", count, model.schema), table.head(count))
+    sc.sample_shards(visits, 30, tmp_path / "visits", shard_rows=7, random_state=1)
+    table = sc.read_table(tmp_path / "visits", visits.schema)
+    for count in (1, 7, 20, 100):
+        first = table[table[visits.schema.entity].isin(table[visits.schema.entity].unique()[:count])]
+        pd.testing.assert_frame_equal(first_rows(tmp_path / "visits", count, visits.schema), first)
 
 
 def test_a_folder_that_is_there(model, tmp_path):

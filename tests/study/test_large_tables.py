@@ -43,6 +43,13 @@ STUDY = {
     "privacy": {"release_check": True},
     "gates": ["fidelity.marginals >= 0.5"],
 }
+VISITS = {
+    "columns": {
+        **STUDY["schema"]["columns"],
+        "visit": {"type": "id"},
+        "day": {"type": "integer", "range": [0, 700], "role": "visit"},
+    }
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,12 +93,40 @@ def test_the_folder_has_shards_and_says_so(finished):
     assert report.table.rows == 1000
     assert report.provenance["rows"]["synthetic"] == 320
     assert "The real rows are a random sample of 3\u202f000 rows." in report.notes
-    assert "Scores are of the first 320 of 1\u202f000 synthetic rows, a random sample." in report.notes
+    first = "Scores are of the first 320 of 1\u202f000 synthetic rows, a random sample. Attacks on privacy"
+    assert any(note.startswith(first) for note in report.notes)
     for page in ("report.md", "report-shareable.md"):
         assert re.search(r"Scores are of the first 320 of 1.000 synthetic rows", (folder / page).read_text())
     page = (folder / "report.html").read_text()
     assert re.search(r"synthetic/shards.json, 1.000 rows", page)
     assert re.search(r"320 of 1.000 rows, 4 columns judged", page)
+
+
+def test_the_shareable_edition_does_not_tell_the_number_of_real_rows(ward):
+    with progress.quiet():
+        study = {**STUDY, "data": {"source": "ward.csv", "sample": 404}, "outputs": {"folder": str(ward / "odd")}}
+        done = sc.run(study)
+    assert (done.manifest.rows["train"], done.report.provenance["rows"]["synthetic"]) == (323, 320)
+    for name in ("report-shareable.html", "report-shareable.md", "datacard.md", "croissant.json"):
+        text = (done.folder / name).read_text()
+        assert not re.search(r"\b(323|404) (of|rows|patients|real|synthetic)|n = 323\b", text), name
+        assert re.search(r"\b320 of 1.000 synthetic rows", text), name
+
+
+def test_a_sample_of_a_database_is_verified(ward):
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(ward / "ward.db")) as connection:
+        connection.execute("CREATE TABLE ward AS FROM 'ward.csv'")
+    source = f"duckdb:///{ward}/ward.db"
+    study = {**STUDY, "data": {"source": source, "table": "ward", "sample": 300}}
+    study |= {"sampling": {"rows": 100}, "outputs": {"folder": str(ward / "asked")}}
+    with progress.quiet():
+        done = sc.run(study)
+        assert not sc.run(study, resume=True).ran
+    assert verify(done.folder, source).problems == ()
+    with duckdb.connect(str(ward / "ward.db")) as connection:
+        connection.execute("UPDATE ward SET age = age + 1")
+    assert verify(done.folder, source).problems == (f"{source}: its rows are not those that the run read",)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -162,7 +197,12 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
     [
         ({"outputs": {"table": "csv"}}, "shards are Parquet files"),
         ({"model": {"type": "bootstrap"}}, "samples training rows, so its table is no release"),
-        ({"outputs": {"adam": {}}}, "data sets of ADaM are made of a whole table"),
+        ({"sampling": {"rows": 10_000_000, "shard_rows": 10}}, "1,000,000 shards are more than 99,999"),
+        (
+            {"outputs": {"adam": {}}},
+            "sampling.shard_rows: data sets of the Analysis Data Model hold the whole table",
+        ),
+        ({"schema": VISITS}, "column 'visit': its identifiers number the visits"),
         ({"sampling": {"rows": 20_000_000}}, "Set `shard_rows: 200000` too"),
         ({"data": {"source": "ward.csv", "sample": 1}}, "data.sample"),
         (
@@ -173,7 +213,7 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
             "data.sample: which patients a sample of the source has depends on the others",
         ),
     ],
-    ids=["csv", "bootstrap", "adam", "rows", "sample", "dp"],
+    ids=["csv", "bootstrap", "shards", "adam", "visits", "rows", "sample", "dp"],
 )
 def test_what_does_not_fit_is_refused_before_work(changes, says):
     with pytest.raises(ConfigError, match=says):

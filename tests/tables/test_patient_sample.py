@@ -6,12 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import synthclin as sc
 from synthclin.errors import ConfigError, DataError
-from synthclin.tables import csv_batches, read_sample
+from synthclin.tables import csv_batches, parquet_format, patient_sample, read_sample
+from synthclin.tables.patient_sample import read_some
 
 
 def schema_of(**columns):
@@ -102,7 +104,10 @@ def test_databases_need_identifiers(tmp_path):
     assert (len(found.table), found.rows, found.table["who"].nunique()) == (250, 5000, 50)
     query = "SELECT * FROM ward ORDER BY x DESC"
     again = read_sample(source, 50, VISITS, query=query)
-    assert set(again.table["who"]) == set(found.table["who"])
+    pd.testing.assert_frame_equal(again.table, found.table)  # in an order that is not that of the database
+    whole = sc.read_table(source, VISITS, table="ward", partial=True)
+    own = whole[whole["who"].isin(found.table["who"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.table, own)
     with pytest.raises(DataError, match="holds no rows"):
         read_sample(source, 50, VISITS, query="SELECT * FROM ward WHERE x < 0")
 
@@ -139,6 +144,73 @@ def test_without_a_schema_cells_have_the_types_of_a_file_of_these_rows(tmp_path,
     path.write_text("n;x;code;mixed\n" + "\n".join(cells))
     found = read_sample(path, 1000, separator=";", decimal=",")
     pd.testing.assert_frame_equal(found.table, sc.read_table(path, separator=";", decimal=","))
+    path.write_bytes(b'n;x\n"a\rb";1\n"";2\n"c;d\r\n";3\n5" nail;4\n')
+    pd.testing.assert_frame_equal(read_some(path, 10, separator=";"), sc.read_table(path, separator=";"))
+    path.write_text("n;x;code;mixed\n" + "\n".join(cells))
     part = read_sample(path, 20, separator=";", decimal=",").table
     assert part.dtypes.astype(str).to_dict() == {"n": "Int64", "x": "float64", "code": "object", "mixed": "object"}
     assert len(part) == 20
+
+
+def test_each_patient_has_an_identifier(tmp_path):
+    cells = ["p1", "p2", None, "p3"] * 50
+    pd.DataFrame({"who": cells, "day": range(200), "x": 1}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="column 'who': a row holds no identifier"):
+        read_sample(tmp_path / "a.parquet", 2, VISITS)
+
+
+def test_identifiers_are_compared_as_the_schema_reads_them(tmp_path):
+    for name, who in (("a", [1, 2, 3]), ("b", [1.0, 2.0, 3.0])):
+        pd.DataFrame({"who": who, "day": [len(name)] * 3, "x": [ord(name)] * 3}).to_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    found = read_sample(tmp_path, 2, VISITS, 1).table
+    assert found["who"].astype(float).value_counts().tolist() == [2, 2]
+    (tmp_path / "c.csv").write_text("who,day,x\n7,0,1\n007,0,1\n7.0,0,1\n8,0,1\n")
+    assert len(read_sample(tmp_path / "c.csv", 4, VISITS).table) == 4
+
+
+def test_many_visits_are_copied_a_few_times_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_format, "BATCH_ROWS", 1000)
+    cut, copied = patient_sample._Sample._cut, []
+    monkeypatch.setattr(patient_sample._Sample, "_cut", lambda self: (copied.append(self.rows), cut(self))[1])
+    table = pd.DataFrame({"who": np.arange(200_000) // 1000, "day": np.arange(200_000) % 1000, "x": 0})
+    table.to_parquet(tmp_path / "a.parquet")
+    assert len(read_sample(tmp_path / "a.parquet", 100, VISITS).table) == 100_000
+    assert sum(copied) < 500_000
+
+
+W = pa.array(["a", "b"])
+DAYS = np.array(["2020-01-01", "NaT"], "datetime64[us]")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pa.nulls(2), pa.array([1, 2])),
+        (pa.array([1, None]), pa.nulls(2)),
+        (pa.nulls(2), pa.array(["x", None])),
+        (pa.array([1, None]), pa.array([0.5, None])),
+        (pa.array([True, None]), pa.array([False, True])),
+        (pa.array(DAYS), pa.array(DAYS + np.timedelta64(3_000_000, "D"))),
+        (pa.array([1, 2]), pa.array(["1", "2"])),
+        (pa.array([True, False]), pa.array([1, 0])),
+        (pa.array([], pa.int64()), pa.array([], pa.int64())),
+    ],
+)
+def test_files_of_a_folder_have_the_types_of_the_whole_table(first, second, tmp_path):
+    for name, cells in (("a", first), ("b", second)):
+        pq.write_table(pa.table({"who": W[: len(cells)], "x": cells}), tmp_path / f"{name}.parquet")
+    sample, whole = (_outcome(tmp_path, rows) for rows in (100, None))
+    if isinstance(whole, str):
+        assert sample == whole
+    else:
+        pd.testing.assert_frame_equal(sample, whole)
+
+
+def _outcome(folder, rows):
+    """Return a table, or the error."""
+    try:
+        return read_some(folder, rows)
+    except DataError as error:
+        return str(error)

@@ -219,3 +219,13 @@ def test_a_table_of_one_column_keeps_its_missing_rows(tmp_path, ending):
     table = pd.DataFrame({"x": [None, 1.5, None, None]}, dtype=float)
     sc.write_table(table, tmp_path / f"t.{ending}", schema)
     assert sc.read_table(tmp_path / f"t.{ending}")["x"].isna().tolist() == [True, False, True, True]
+
+
+def test_a_return_inside_a_level_ends_no_line(tmp_path):
+    levels = ["two\rlines", "one", "of\r\nWindows"]
+    schema = sc.Schema.model_validate(
+        {"columns": {"a": {"type": "category", "categories": levels}, "b": {"type": "integer"}}}
+    )
+    table = pd.DataFrame({"a": levels, "b": [1, 2, 3]})
+    sc.write_table(table, tmp_path / "a.csv", schema)
+    assert sc.read_table(tmp_path / "a.csv", schema)["a"].tolist() == levels

@@ -49,6 +49,64 @@ def test_any_csv_file_is_cut_between_records(rows, block, end, tmp_path_factory)
     pd.testing.assert_frame_equal(found, whole, check_dtype=False)
 
 
+def outcome(read):
+    """Return the cells, or the error with its line."""
+    try:
+        table = read().astype(object)
+    except DataError as error:
+        return str(error)
+    return table.where(table.notna(), None).to_numpy().tolist()
+
+
+TOKENS = ["a", "7", ",", ",3\n", ",4\r\n", ",5\r", "\n", "\r", "\r\n", '"', '""', '"x\ny"', '5" nail', "NA", "ü", " "]
+LINES = sc.Schema.model_validate(
+    {"columns": {"a": {"type": "text"}, "b": {"type": "number", "missing": "allowed"}, "c": {"type": "number"}}}
+)
+
+
+@given(
+    begin=st.sampled_from(["a,b\n", "\ufeffa,b\n", "\r\n\na,b\r", '"a","b"\r\n']),
+    tokens=st.lists(st.sampled_from(TOKENS), max_size=12),
+    block=st.sampled_from([1, 2, 3, 7, 1000]),
+)
+@settings(max_examples=300)
+def test_batches_have_the_cells_and_errors_of_the_whole_file(begin, tokens, block, tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "ward.csv"
+    path.write_bytes((begin + "".join(tokens)).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_batches, "BLOCK", block)
+        found = outcome(lambda: pd.concat([rows.astype(object) for rows, _ in file_batches(path, LINES)]))
+    assert found == outcome(lambda: sc.read_table(path, LINES, partial=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b'a,b\n5" nail,3\n"x\ny",4\n', [['5" nail', 3], ["x\ny", 4]]),  # an inch is no quote
+        (b"a,b\rx,2\ry,4\r", [["x", 2], ["y", 4]]),  # lines of an old Macintosh
+        (b"a,b\r\nx,2\ry,4\n", [["x", 2], ["y", 4]]),
+        (b"a,b\rx,2\ry\r", "line 3: has 1 cells"),
+        (b"a,b\rx,2\r\xff,2\r", "line 3: byte 1 of the line is not UTF-8"),
+    ],
+)
+def test_quotes_inside_of_cells_and_other_line_ends(content, rows, tmp_path, monkeypatch):
+    path = tmp_path / "ward.csv"
+    path.write_bytes(content)
+    for block in (1, 2, 5, 1000):
+        monkeypatch.setattr(csv_batches, "BLOCK", block)
+        found = outcome(lambda: pd.concat([part.astype(object) for part, _ in file_batches(path, LINES)]))
+        assert found == outcome(lambda: sc.read_table(path, LINES, partial=True))
+        assert found == rows if isinstance(rows, list) else rows in found
+
+
+def test_a_zero_byte_in_a_declared_encoding(tmp_path):
+    path = tmp_path / "ward.csv"
+    path.write_bytes(b"a,b\nx,1\n\0,2\n")
+    for read in (lambda: sc.read_table(path, encoding="cp1252"), lambda: joined(path, encoding="cp1252")):
+        with pytest.raises(DataError, match="line 3: holds a zero byte"):
+            read()
+
+
 def test_compressed_and_encoded_files(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_batches, "BLOCK", 50)
     text = "who;note;ldl;age\n" + "".join(f"p{i};größe {i};{i},5;{i}\n" for i in range(300))

@@ -120,7 +120,7 @@ class Sampling(ConfigBlock):
     """Number of rows of the synthetic table (that of the training rows, if None), and the cohorts to sample.
 
     With `shard_rows` the table is a folder of Parquet files of so many rows each (or patients with visits), sampled in
-    bounded memory and resumed file by file; its first rows are scored, as many as there are training rows.
+    bounded memory and resumed file by file; its first rows are scored, about as many as there are training rows.
     A cohort whose condition fewer than `least_patients` training patients satisfy is refused before training, because
     the model would extrapolate. 0 samples every cohort all the same, with a warning for fewer than 11 patients.
     """

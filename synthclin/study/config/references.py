@@ -21,6 +21,7 @@ from synthclin.evaluation.tasks import PredictTask
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
 from synthclin.models.private_training import refuse_longer_training
+from synthclin.models.shards import refuse_shards
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
@@ -71,12 +72,13 @@ def _check_shards(config: Config, at: str) -> None:
         return
     if config.outputs.table != "parquet":
         raise ConfigError(at, "shards are Parquet files", "Set `outputs.table: parquet`, or remove `shard_rows`.")
-    if config.outputs.adam is not None:
-        what = "data sets of ADaM are made of a whole table in memory"
-        raise ConfigError(at, what, "Remove `outputs.adam`, or `shard_rows`.")
     if MODELS[config.model.type].keeps_rows:
         what = f"the family {config.model.type!r} samples training rows, so its table is no release"
         raise ConfigError(at, what, "Remove `shard_rows`, or choose `gan`.")
+    if config.outputs.adam is not None:
+        what = "data sets of the Analysis Data Model hold the whole table, which is not read at once"
+        raise ConfigError(at, what, "Remove `shard_rows`, or `outputs.adam`.")
+    refuse_shards(config.table_schema, config.sampling.rows or 1, config.sampling.shard_rows, at)
 
 
 def check_judging(config: Config | Judging, where: str) -> None:
