@@ -124,6 +124,16 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return made
 
 
+@pytest.fixture(scope="module")
+def brief_trainings() -> Generator[None]:
+    """Short trainings, for modules whose models need not be as good as they can be."""
+    from tests import short  # noqa: PLC0415 - heavy
+
+    with pytest.MonkeyPatch.context() as patch:
+        short.short_trainings(patch)
+        yield
+
+
 @pytest.fixture
 def quiet(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
     """Return a function that runs a command, expects an exit code, and returns stdout and stderr."""

@@ -19,14 +19,10 @@ from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
 from synthclin.schema.dtypes import retyped
 from synthclin.tables import read_table, write_table
-from tests.short import short_trainings
+
+pytestmark = pytest.mark.usefixtures("brief_trainings")
 
 ROWS = 300
-
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch):
-    short_trainings(monkeypatch)
 
 
 def random(seed=0):
