@@ -25,15 +25,15 @@ def killed_while_training(folder: Path, *words: str, study: str = "study.yaml") 
     return text
 
 
-def told_to_end(folder: Path, *words: str, at: Place) -> tuple[int, str]:
-    """Run a command until SIGTERM at its second checkpoint of training or audit, or before the scores.
+def told_to_end(folder: Path, *words: str, at: Place, by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+    """Run a command until a signal at its second checkpoint of training or audit, or SIGTERM before the scores.
 
     Returns:
         its exit code, and what it wrote to stdout and stderr.
     """
     hooks: dict[Place, Callable[[], None]] = {
-        "training": lambda: _at_checkpoint(2, ".checkpoint", signal.SIGTERM),
-        "audit": lambda: _at_checkpoint(2, ".audit", signal.SIGTERM),
+        "training": lambda: _at_checkpoint(2, ".checkpoint", by),
+        "audit": lambda: _at_checkpoint(2, ".audit", by),
         "scoring": _before_the_scores,
     }
     return _run(folder, list(words), hooks[at])

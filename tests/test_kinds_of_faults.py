@@ -20,6 +20,8 @@ from synthclin.schema import Schema
 from synthclin.schema.dtypes import retyped
 from synthclin.tables import read_table, write_table
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 ROWS = 300
 
 

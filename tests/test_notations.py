@@ -16,6 +16,8 @@ from synthclin.schema import Schema
 from synthclin.schema.columns import Date
 from synthclin.tables import read_table, write_table
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 ROWS = 240
 
 

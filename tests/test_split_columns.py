@@ -15,6 +15,8 @@ from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
 from synthclin.tables import read_table, write_table
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 ROWS = 300
 PARTS = {"sbp": {"type": "integer", "range": [60, 260]}, "dbp": {"type": "integer", "range": [20, 160]}}
 MAY_BE_MISSING = {name: {**keys, "missing": "allowed"} for name, keys in PARTS.items()}

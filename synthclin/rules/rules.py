@@ -42,7 +42,7 @@ def violations(
             typed[name] = table[name]
         elif name in table.columns and not column.is_free_text:
             typed[name], invalid[f"{name} is valid"] = _judged(column, table[name])
-    rows = pd.DataFrame(typed)
+    rows = pd.DataFrame(typed, copy=False)
     return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
 
 

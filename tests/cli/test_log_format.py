@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from synthclin import log, progress
 from synthclin.cli import error_boundary, main
 from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
 from synthclin.study import stages
+from tests.killed import told_to_end
 
 CANARY = "ZZ_CANARY_7391"
 FIELDS = {kind.event: [field.name for field in dataclasses.fields(kind)] for kind in log.EVENTS}
@@ -189,17 +189,8 @@ def test_a_full_disk_behind_stdout():
     assert parsed(done.stderr)[-2]["where"] == "stdout"
 
 
-def test_a_process_that_is_told_to_end_while_it_trains(study):
-    study.config["model"]["effort"] = "thorough"
-    study.write()
-    command = [*PYTHON, "run", "study.yaml"]
-    environment = os.environ | {"SYNTHCLIN_LOG_FORMAT": "json"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if '"stage": "fit"' in line:
-                time.sleep(0.3)
-                process.send_signal(signal.SIGINT)
-    assert process.returncode == 130
-    assert [line["event"] for line in parsed("".join(lines))][-2:] == ["error", "end"]
+def test_a_process_that_is_told_to_end_while_it_trains(study, monkeypatch):
+    monkeypatch.setenv("SYNTHCLIN_LOG_FORMAT", "json")
+    code, said = told_to_end(study.folder, "run", "study.yaml", at="training", by=signal.SIGINT)
+    assert code == 130
+    assert [line["event"] for line in parsed(said)][-2:] == ["error", "end"]

@@ -16,6 +16,8 @@ from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from tests.sampling.marginal import Marginal
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 COLUMNS = {
     "patient": {"type": "id", "role": "entity"},
     "age": {"type": "integer", "range": [18, 90]},

@@ -14,6 +14,8 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 SCHEMA = Schema.model_validate(
     {
         "columns": {

@@ -193,7 +193,10 @@ def test_an_existing_folder_is_replaced_only_when_asked_and_ours(tmp_path: Path)
         shutil.rmtree(target)
         target.mkdir()
         (target / name).write_text(content)
-        with pytest.raises(OutputError, match="not a run or model of synthclin"), staged_folder(target, overwrite=True):
+        with (
+            pytest.raises(OutputError, match="holds files that are no output of synthclin"),
+            staged_folder(target, overwrite=True),
+        ):
             pytest.fail("the block ran")
         assert everything(tmp_path) == ["study", f"study/{name}"]
 

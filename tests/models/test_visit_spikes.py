@@ -11,6 +11,8 @@ from synthclin.models.visits.line import spikes_of
 from synthclin.models.visits.moves import moves_of
 from tests.longitudinal import schema, visits
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 
 def below_detection(share=0.4, seed=0):
     """Return visits of which a share has the detection limit of crp, though the values before are far above."""

@@ -18,6 +18,8 @@ from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingReason
 
+pytestmark = pytest.mark.usefixtures("brief_trainings")
+
 COLUMNS = {
     "age": {"type": "integer", "range": [18, 90]},
     "sbp": {"type": "integer", "range": [50, 260], "missing_codes": {-9: "unknown", "REF": "refused"}},

@@ -143,11 +143,11 @@ def _fitted(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDA
 
 
 def _cox(x: NDArray[np.float64], events: NDArray[np.float64], time: NDArray[np.float64]) -> _Found:
-    from statsmodels.duration.hazard_regression import PHReg, PHRegResults  # noqa: PLC0415
+    from statsmodels.duration.hazard_regression import PHRegResults  # noqa: PLC0415
 
-    # Without ties both methods are equal, and Breslow's is twice as fast.
-    tied = len(np.unique(time[events == 1])) < events.sum()
-    model, note = PHReg(time, x, status=events, ties="efron" if tied else "breslow"), ""
+    from synthclin.evaluation.analyses.cox_model import CoxModel  # noqa: PLC0415 (loads statsmodels)
+
+    model, note = CoxModel(time, x, events), ""
     try:
         found = model.fit(disp=0)
         usual = bool(np.isfinite(found.params).all())

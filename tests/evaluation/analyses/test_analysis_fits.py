@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.duration.hazard_regression import PHReg
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses.analysis_fits import endpoint, study
+from synthclin.evaluation.analyses.cox_model import CoxModel
 from synthclin.evaluation.analyses.model_fits import fit_regression, halved
 from synthclin.evaluation.analyses.proportional_hazards import hazards, predictive_accuracy
 from synthclin.evaluation.analyses.replication import overlap, replicate, standardised, treatment_effect
@@ -219,3 +221,24 @@ def test_an_integer_event_of_other_values_is_refused():
             compared(table, table.assign(days=1.0), schema=schema),
             CoxTask(event="died", time="days", covariates=("age",)),
         )
+
+
+@pytest.mark.parametrize("rows", [20, 200])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likelihood_of_a_cox_regression_is_that_of_statsmodels(rows, tied, seed):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([rng.normal(size=(rows, 2)), rng.integers(0, 2, rows)])
+    time, ends = rng.exponential(np.exp(x[:, 0])), rng.exponential(2, rows)
+    events, time = (time <= ends).astype(float), np.minimum(time, ends)
+    time = np.ceil(4 * time) if tied else time
+    ours = CoxModel(time, x, events)
+    theirs = PHReg(time, x, status=events, ties="efron" if tied else "breslow")
+    assert ours.ties == theirs.ties
+    for at in (np.zeros(3), rng.normal(size=3)):
+        assert ours.loglike(at) == pytest.approx(theirs.loglike(at), rel=1e-10)
+        np.testing.assert_allclose(ours.score(at), theirs.score(at), rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(ours.hessian(at), theirs.hessian(at), rtol=1e-8, atol=1e-9)
+    fits = ours.fit(disp=0), theirs.fit(disp=0)
+    for name in ("params", "bse", "schoenfeld_residuals"):
+        np.testing.assert_allclose(*(getattr(fit, name) for fit in fits), rtol=1e-6, atol=1e-8)
