@@ -288,7 +288,10 @@ def _columns(names: list[str], body: str, first_line: int, where: str, separator
         # Arrow's message quotes the line.
         _check_records(body, len(names), first_line, where, separator)
         raise DataError(where, "cannot be read as CSV", "Write it again, cells separated by commas.") from None
-    return {name: table[name].combine_chunks() for name in names}
+    columns = {name: table[name].combine_chunks() for name in names}
+    if any(pc.max(pc.utf8_length(cells)).as_py() > MAX_CELL for cells in columns.values()):
+        _check_records(body, len(names), first_line, where, separator)  # it names the line
+    return columns
 
 
 def _check_records(body: str, width: int, first_line: int, where: str, separator: str) -> None:
@@ -321,7 +324,7 @@ def typed_cells(cells: pa.Array, column: Column | None, notation: FileNotation) 
     missing = pc.and_(missing, pc.invert(pc.is_in(texts, pa.array(blank, pa.string()))))
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
-    if not _stays_text(column) and len(present):
+    if len(present) and not (column is not None and column.is_written_as_text):
         if notation.decimal == ",":
             present, trimmed = map(_with_points, (present, trimmed))
         for pattern, kind in ((INTEGER, pa.int64()), (NUMBER, pa.float64())):
@@ -367,11 +370,6 @@ def _named(column: Column | None) -> Sequence[object]:
 def _declared_spelling(text: str, known: Container[object]) -> str:
     """Return an escaped text in its declared spelling, and any other text unchanged."""
     return plain if text not in known and (plain := unescaped(text)) in known else text
-
-
-def _stays_text(column: Column | None) -> bool:
-    """Whether a column's cells stay text."""
-    return column is not None and column.is_written_as_text
 
 
 def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], str] = str) -> NDArray[np.object_]:

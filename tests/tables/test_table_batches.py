@@ -99,6 +99,16 @@ def test_quotes_inside_of_cells_and_other_line_ends(content, rows, tmp_path, mon
         assert found == rows if isinstance(rows, list) else rows in found
 
 
+@pytest.mark.parametrize("content", ["a,b\nz,2\n{},1\n", 'a,b\n"z",2\n{},1\n', 'a,b\nz,2\n{},1\n"y",3\n'])
+def test_an_overlong_cell_is_refused_whatever_else_is_quoted(content, tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_batches, "BLOCK", 64)
+    path = tmp_path / "ward.csv"
+    path.write_text(content.format("x" * 200_000))
+    for read in (lambda: sc.read_table(path), lambda: list(file_batches(path, LINES))):
+        with pytest.raises(DataError, match="line 3: a cell holds more than 131,072 characters"):
+            read()
+
+
 def test_a_zero_byte_in_a_declared_encoding(tmp_path):
     path = tmp_path / "ward.csv"
     path.write_bytes(b"a,b\nx,1\n\0,2\n")
