@@ -73,6 +73,7 @@ def sample(
     if shard_rows is None:
         table_place_for(output, overwrite)
     else:
+        _refuse_file(output)
         place_for(Path(output), overwrite, folder=True)
     if shard_rows is None and (resume or workers is not None or engine is not None):
         name = "--resume" if resume else "--workers" if workers is not None else "--engine"
@@ -117,6 +118,17 @@ def sample(
         if str(output) != STDOUT:
             show_text(f"{written:,} rows written to {output}")
     return DONE
+
+
+def _refuse_file(output: str) -> None:
+    """Refuse a file or database in the place of the folder of shards."""
+    from synthclin.tables import is_database, refuse_address
+    from synthclin.tables.table_files import stem_of
+
+    refuse_address(output, "--output")
+    if is_database(output) or stem_of(output) is not None:
+        remedy = "Name a folder, or leave out --shard-rows."
+        raise ConfigError(f"--output {output}", "shards are Parquet files in a folder", remedy)
 
 
 def _shares(mix: list[str]) -> dict[str, object]:

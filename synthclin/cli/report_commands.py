@@ -73,13 +73,11 @@ def evaluate(
     place_for(output, overwrite)
     if as_json and str(output) == STDOUT:
         raise ConfigError("--json", "the report and its summary cannot both go to stdout", "Leave one of them out.")
-    import numpy as np
-
     from synthclin import report as reports
     from synthclin.evaluation.disclosure import scored_patients
     from synthclin.parallel import engine as running
     from synthclin.schema import Schema
-    from synthclin.schema.patients import patients
+    from synthclin.schema.patients import sampled_units
     from synthclin.study.config import load_judging
     from synthclin.tables import is_database, notations, read_table
     from synthclin.tables.shard_index import first_rows, is_sharded
@@ -90,7 +88,7 @@ def evaluate(
     read = notations(notation.declared, real if synthetic_notation == "standard" else [*real, *synthetic])
     with silenced(quiet), running(engine):
         rows = read_table(train, meaning, **read[train])
-        count = scored_patients(len(np.unique(patients(rows, meaning))))
+        count = scored_patients(sampled_units(rows, meaning))
         report = reports.evaluate(
             [
                 first_rows(path, count, meaning, judged=True)

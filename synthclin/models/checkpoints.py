@@ -96,15 +96,28 @@ class Checkpoint:
         # The key keeps digests of the same patients' table in two checkpoints from being compared.
         key, before, state = self._read() if self.exists else (secrets.token_bytes(32), None, None)
         self._key = key
-        self._belongs = {name: hmac.digest(key, content, "sha256").hex() for name, content in belongs.items()}
-        other = [name for name, digest in self._belongs.items() if before is not None and before.get(name) != digest]
+        self._belongs = self._digests(key, belongs)
+        self._refuse_other(before, self._belongs)
+        return state
+
+    def check(self, belongs: Mapping[str, bytes]) -> None:
+        """Refuse a state that differs in what is known before the work begins; the arguments are those of `open`."""
+        if self.exists:
+            key, before, _ = self._read()
+            self._refuse_other(before, self._digests(key, belongs))
+
+    @staticmethod
+    def _digests(key: bytes, belongs: Mapping[str, bytes]) -> dict[str, str]:
+        return {name: hmac.digest(key, content, "sha256").hex() for name, content in belongs.items()}
+
+    def _refuse_other(self, before: Mapping[str, str] | None, now: Mapping[str, str]) -> None:
+        other = [name for name, digest in now.items() if before is not None and before.get(name) != digest]
         if other:
             raise ModelFormatError(
                 str(self.folder),
                 f"this checkpoint belongs to another {self.of}, which differs in: {', '.join(other)}",
                 "Put back what has changed, or begin anew without the checkpoint.",
             )
-        return state
 
     def offer(self, state: Callable[[], object], *, last: bool = False, at_once: bool = False) -> None:
         """Save `state()` if it is time to, or if it is the `last` one of a training that took long enough to save.

@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import Level
 
-__all__ = ["SHARD_ROWS", "ShardCheckpoint", "ShardRequest", "Shards", "refuse_shards", "sample_shards", "write_shards"]
+__all__ = [
+    "SHARD_ROWS",
+    "ShardCheckpoint",
+    "ShardRequest",
+    "Shards",
+    "known_identity",
+    "refuse_shards",
+    "sample_shards",
+    "write_shards",
+]
 
 SHARD_ROWS = 200_000
 """Rows of a shard by default: its memory is some hundred megabytes, and a minute or two of work is lost at most."""
@@ -210,13 +219,17 @@ class ShardRequest:
 
     def identity(self) -> dict[str, bytes]:
         """Return everything on which the shards depend, by name."""
-        numbers = [self.n, self.shard_rows, self.seed, self.first_id]
-        condition = [self.where, self.mix]
-        return {
-            "rows, seed or identifiers": json.dumps([int(number) for number in numbers]).encode(),
-            "condition": json.dumps(condition, sort_keys=True, default=str).encode(),
+        return known_identity(self.n, self.shard_rows, self.seed) | {
+            "identifiers": str(self.first_id).encode(),
+            "condition": json.dumps([self.where, self.mix], sort_keys=True, default=str).encode(),
             "model": _digest(self.model.parts()),
         }
+
+
+def known_identity(n: int | None, shard_rows: int | None, seed: int) -> dict[str, bytes]:
+    """Return the part of a request's identity that is known before there is a model, by name."""
+    numbers = {"number of rows": n, "rows of a shard": shard_rows, "seed": seed}
+    return {name: str(int(number)).encode() for name, number in numbers.items() if number is not None}
 
 
 def refuse_shards(schema: Schema, n: int, shard_rows: int, where: str) -> None:

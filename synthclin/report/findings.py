@@ -144,7 +144,14 @@ class Findings:
         scored, released = rows.get("synthetic", 0), 0 if self.table is None else self.table.rows
         found = []
         if of:
-            found.append(tr("The real rows are a random sample of {n} rows.", n=number(of, 0)))
+            real = rows.get("train", 0) + rows.get("holdout", 0)
+            found.append(
+                tr(
+                    "The {n} real rows are those of a random sample of patients; their source has {total} rows.",
+                    n=number(real, 0),
+                    total=number(of, 0),
+                )
+            )
         if 0 < scored < released:
             found.append(
                 tr(

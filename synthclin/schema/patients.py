@@ -11,7 +11,7 @@ from synthclin.schema import Schema
 from synthclin.schema.min_patients import MIN_PATIENTS
 from synthclin.schema.visit_times import numbered
 
-__all__ = ["MIN_PATIENTS", "numbered", "patients"]
+__all__ = ["MIN_PATIENTS", "numbered", "patients", "sampled_units"]
 
 
 def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
@@ -35,3 +35,14 @@ def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
         what = "identifies the patient and is absent from the table"
         raise DataError(f"column {schema.entity!r}", what, "Add the column, or remove its role.")
     return numbered(table[schema.entity])
+
+
+def sampled_units(table: pd.DataFrame, schema: Schema) -> int:
+    """Return the number of what a model samples: rows, or patients where these have visits.
+
+    Example:
+        >>> schema = Schema.model_validate({"columns": {"x": {"type": "integer"}}})
+        >>> sampled_units(pd.DataFrame({"x": [1, 2, 2]}), schema)
+        3
+    """
+    return len(table) if schema.visit_time is None else int(patients(table, schema).max(initial=-1)) + 1

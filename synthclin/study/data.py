@@ -22,7 +22,7 @@ from synthclin.rules.validation import (
     without_violations,
 )
 from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_patients
-from synthclin.schema.patients import MIN_PATIENTS, patients
+from synthclin.schema.patients import MIN_PATIENTS, patients, sampled_units
 from synthclin.study import manifest
 from synthclin.tables import PatientSample, is_database, read_sample, read_table, split, spreadsheet_warnings
 from synthclin.tables.parquet_folder import parquet_files
@@ -104,9 +104,12 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
             table = conform(cells, schema)
         except DataError as error:
             place = config.data.source.partition("?")[0]
-            # Rows are counted in the sample, not in the source.
-            place += "" if config.data.sample is None else f" (sample of {len(cells):,} rows)"
-            raise DataError(f"{place}: {error.where}", error.what, error.remedy) from None
+            remedy = error.remedy
+            if config.data.sample is not None:
+                # Rows are counted in the sample, not in the source.
+                place += f" (sample of {len(cells):,} rows)"
+                remedy += " `synthclin schema check` numbers the rows of the whole table."
+            raise DataError(f"{place}: {error.where}", error.what, remedy) from None
     with clock.stage("check"):
         _refuse_constants(table, schema)
         refuse_rows_as_patients(table, schema)
@@ -172,9 +175,7 @@ def wanted(config: Config, train: pd.DataFrame) -> int:
         return config.sampling.rows
     if config.protect.dp is not None and config.protect.dp.patients is not None:
         return config.protect.dp.patients
-    if config.table_schema.visit_time is None:
-        return len(train)
-    return int(patients(train, config.table_schema).max()) + 1
+    return sampled_units(train, config.table_schema)
 
 
 def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, on_finding: Callable[[Finding], None]) -> None:

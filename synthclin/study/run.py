@@ -16,7 +16,7 @@ from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.models.private_training import refuse_spent
-from synthclin.models.shards import ShardCheckpoint
+from synthclin.models.shards import ShardCheckpoint, known_identity
 from synthclin.parallel import engine
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
@@ -109,6 +109,9 @@ def run(
     for checkpoint in checkpoints:
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     _refuse_spent(config, resumed=resume and training.exists)
+    if resume:
+        # Before a training of hours: shards of another request would be refused after it.
+        sharding.check(known_identity(config.sampling.rows, config.sampling.shard_rows, config.seed))
     real = prepare(config, clock, on_finding)
     with (
         engine(None if config.engine == "local" else config.engine, config.evaluation.workers),

@@ -34,7 +34,7 @@ from synthclin.report.record.release import TableFile
 from synthclin.report.record.section_data import CohortFacts, FewEvents, RuleFacts
 from synthclin.rules.validation import Finding
 from synthclin.schema.columns import Id
-from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.schema.patients import MIN_PATIENTS, sampled_units
 from synthclin.seeds import stream_seed
 from synthclin.study import audit as auditing
 from synthclin.study import manifest
@@ -141,7 +141,7 @@ def sample(config: Config, model: Synthesizer, real: Real, folder: Path, finishe
     if config.sampling.shard_rows is None:
         released = model.sample(rows, random_state=config.seed)
     else:
-        trained = patients_in(real.train, pd.Series(True, index=real.train.index), config.table_schema)
+        trained = sampled_units(real.train, config.table_schema)
         scored = min(rows, scored_patients(trained) if private is None else private)
         shards = _shards(config, model, rows, folder, finished)
         released = first_rows(shards.folder, scored, config.table_schema)

@@ -107,8 +107,8 @@ def test_a_killed_call_is_resumed_and_loses_finished_shards_never(model, tmp_pat
     with pytest.raises(OutputError, match="finished shards of an interrupted sampling are here"):
         sc.sample_shards(model, 1000, tmp_path / "cut", shard_rows=200, random_state=5)
     for other, differs in (
-        ({"random_state": 6}, "rows, seed or identifiers"),
-        ({"shard_rows": 100}, "rows, seed or identifiers"),
+        ({"random_state": 6}, "seed"),
+        ({"shard_rows": 100}, "rows of a shard"),
         ({"where": "age > 50"}, "condition"),
     ):
         with pytest.raises(ModelFormatError, match=f"belongs to another sample, which differs in: {differs}"):

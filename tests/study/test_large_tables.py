@@ -92,7 +92,8 @@ def test_the_folder_has_shards_and_says_so(finished):
     report = Report.read(folder / "report.json")
     assert report.table.rows == 1000
     assert report.provenance["rows"]["synthetic"] == 320
-    assert "The real rows are a random sample of 3\u202f000 rows." in report.notes
+    sampled = "The 400 real rows are those of a random sample of patients; their source has 3.000 rows."
+    assert any(re.fullmatch(sampled, note) for note in report.notes)
     first = "Scores are of the first 320 of 1\u202f000 synthetic rows, a random sample. Attacks on privacy"
     assert any(note.startswith(first) for note in report.notes)
     for page in ("report.md", "report-shareable.md"):
@@ -229,6 +230,9 @@ def test_the_command_line_samples_shards(finished, ward, capsys):
     assert main(words) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*words, "--overwrite", "--json"]) == 0
+    for place in ("env:DATABASE_URL?table=x", "duckdb:///x.db?table=x", str(ward / "x.csv")):
+        assert main(["sample", model, "-n", "5", "-o", place, "--shard-rows", "2"]) == 2
+        assert "shards are Parquet files in a folder" in capsys.readouterr().err
     assert main(["sample", model, "-n", "5", "-o", str(ward / "x.csv"), "--resume"]) == 2
     assert "Add --shard-rows" in capsys.readouterr().err
 
