@@ -277,8 +277,9 @@ def _columns(names: list[str], body: str, first_line: int, where: str, separator
     encoded = codecs.BOM_UTF8 + body.encode()
     try:
         table = arrow_csv.read_csv(
-            io.BytesIO(encoded),
-            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            pa.BufferReader(encoded),
+            # Threads that still parse after an error can abort the process at its end.
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES, use_threads=False),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False
