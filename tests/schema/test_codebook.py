@@ -63,6 +63,7 @@ def library(monkeypatch):
         if not user_missing:
             table["sbp"] = table["sbp"].mask(table["sbp"] < 0)
         about = SimpleNamespace(
+            column_names=list(table),
             column_names_to_labels=ABOUT,
             variable_value_labels=LABELS,
             missing_ranges=MISSING,
