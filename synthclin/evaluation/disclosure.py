@@ -90,7 +90,7 @@ def shared_total(count: int) -> int:
 def scored_patients(real: int) -> int:
     """Return how many patients of a larger synthetic table are scored: about as many as are `real` training patients.
 
-    The number is rounded, because the shareable edition tells it.
+    The number is rounded, because the shareable edition shows it.
 
     Example:
         >>> scored_patients(322), scored_patients(7)

@@ -185,8 +185,8 @@ class Resolver:
         if event.levels is None:
             raise ConfigError(where, f"{asked.event!r} has no declared levels", "Declare it `type: boolean`.")
         censoring = _censoring(event, asked.cause)
-        told = _told(event, asked.event, censoring) if asked.evntdesc is None else asked.evntdesc
-        descriptions = _texts(event, told, f"{where}.evntdesc") or {}
+        texts = _level_texts(event, asked.event, censoring) if asked.evntdesc is None else asked.evntdesc
+        descriptions = _texts(event, texts, f"{where}.evntdesc") or {}
         check_texts("EVNTDESC", descriptions.values(), f"{where}.evntdesc")
         unit = self.time_unit(time, asked.unit, at)
         paramcd = asked.paramcd or re.sub(r"[^A-Z0-9]", "", asked.event.upper())[:8]
@@ -241,7 +241,7 @@ def _plain(level: Level, column: Column) -> str:
     return str(column.value_labels.get(level, str(level).lower() if isinstance(level, bool) else level))
 
 
-def _told(event: Column, name: str, censoring: Mapping[Level, int]) -> dict[Level, str]:
+def _level_texts(event: Column, name: str, censoring: Mapping[Level, int]) -> dict[Level, str]:
     """Return a description of each level of an event: its label, else that of the column, or "Censored"."""
     named = {0: event.label or name, 1: "Censored"} if event.type == "boolean" else {}
     return {level: event.value_labels.get(level, named.get(code, str(level))) for level, code in censoring.items()}
