@@ -15,7 +15,7 @@ import pytest
 import synthclin as sc
 from synthclin import progress
 from synthclin.cli import main
-from synthclin.errors import ConfigError, DataError, OutputError
+from synthclin.errors import ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.models import shards
 from synthclin.report import Report
 from synthclin.study import data, manifest
@@ -180,6 +180,11 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
     assert len(list((ward / ".cut.shards").glob("part-*"))) == 3
     with pytest.raises(OutputError, match="a checkpoint of an interrupted run is here"):
         sc.run(study)
+    other = {**study, "sampling": {"rows": 1000, "shard_rows": 200}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "read_sample", None)  # shards of another request are refused before the table is read
+        with pytest.raises(ModelFormatError, match="belongs to another sample, which differs in: rows of a shard"):
+            sc.run(other, resume=True)
     sampled = []
     sample = shards.ShardRequest.sample
     with pytest.MonkeyPatch.context() as patch, progress.quiet():
