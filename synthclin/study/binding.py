@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthclin.errors import ChangedReportError, ConfigError
+from synthclin.errors import ChangedReportError, ConfigError, DataError
 from synthclin.io.documents import read_json
 from synthclin.io.files import path_of, refuse_absent, sha256
 from synthclin.report import Report
@@ -56,7 +56,7 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
 
     Raises:
         ConfigError: the arguments are in the wrong order, the report is none, or names no file.
-        DataError: there is no such file, or a shard was changed.
+        DataError: there is no such file.
 
     Example:
         >>> verify_binding("synthetic.csv", "report.json").verdict  # doctest: +SKIP
@@ -68,8 +68,6 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
     sharded = is_sharded(places[0])
     if places[1].is_dir() or (places[0].is_dir() and not sharded):
         raise ConfigError("verify", "one of two arguments is a folder", f"{_FORM} A run folder is verified alone.")
-    if sharded:
-        read_shards(places[0])
     kinds = [place.suffix.lower() in {".json", *_PAGES} for place in places]
     if kinds == [True, False]:
         raise ConfigError("verify", "the arguments are in the wrong order: the table comes first", _FORM)
@@ -87,7 +85,12 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
         )
         raise ConfigError(str(report), "the report names no table file, so it is about no file", remedy)
     digest = sha256(places[0] / INDEX if sharded else places[0])
-    problems = () if digest == seal.table else (f"{table}: its SHA-256 is not the one in {report}",)
+    problems: tuple[str, ...] = () if digest == seal.table else (f"{table}: its SHA-256 is not the one in {report}",)
+    if sharded:
+        try:
+            read_shards(places[0])
+        except DataError as error:
+            problems += (f"{error.where}: {error.what}",)
     return Binding(places[0].name, places[1].name, problems, seal.passed)
 
 
