@@ -41,7 +41,7 @@ PARTIAL = ".synthclin-*.partial"
 """Name pattern of the unfinished files of a killed `write_atomic`."""
 
 # A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
-_OURS = ("manifest.json", "model.json", "shards.json")
+_OURS = ("manifest.json", "model.json", "_shards.json")
 _SIGNATURE = b'"synthclin"'
 
 _STAGED, _REPLACED = ".partial-", ".old-"

@@ -201,17 +201,20 @@ class ShardRequest:
         self.seed = model.random_state if random_state is None else random_state
         self.first_id = model.first_id if id_start is None else id_start
 
+    def rows(self, number: int) -> int:
+        """Return the rows, or patients, of one shard."""
+        return min(self.shard_rows, self.n - number * self.shard_rows)
+
     def sample(self, number: int, folder: Path) -> dict[str, Any]:
         """Sample one shard into a file of a folder, and return its rows, its SHA-256 and the facts about the sample."""
-        start = number * self.shard_rows
         with progress.quiet(), threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.simplefilter("ignore", FewEventsWarning)  # given once, for all shards
             table = self.model.sample(
-                min(self.shard_rows, self.n - start),
+                self.rows(number),
                 self.where,
                 self.mix,
                 stream_seed(self.seed, "shard", number),
-                self.first_id + start,
+                self.first_id + number * self.shard_rows,
             )
         place = folder / shard_name(number)
         write_table(table, place, self.model.schema)
@@ -266,14 +269,14 @@ def _sampled(request: ShardRequest, checkpoint: Checkpoint, workers: int) -> lis
         if _intact(checkpoint.folder / shard_name(int(number)), facts)
     }
     left = [number for number in range(request.count) if number not in found]
-    before = sum(min(request.shard_rows, request.n - number * request.shard_rows) for number in found)
+    before = sum(map(request.rows, found))
     with progress.track("sampling", total=request.n, unit="rows", done=before) as step:
 
         def keep(place: int, facts: dict[str, Any]) -> None:
             number = left[place]
             found[number] = facts
             checkpoint.offer(lambda: {str(number): facts for number, facts in found.items()}, at_once=True)
-            step(min(request.shard_rows, request.n - number * request.shard_rows), f"shard {number + 1}")
+            step(request.rows(number), f"shard {number + 1}")
 
         samplers = [partial(request.sample, number, checkpoint.folder) for number in left]
         run_all(samplers, workers, done=keep, folder=checkpoint.folder)

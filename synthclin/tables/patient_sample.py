@@ -125,9 +125,8 @@ class _Sample:
         self.rows += int(inside.sum())
         if self.rows > self.limit:
             self._cut()
-            self.limit = 2 * max(
-                self.rows, self.patients
-            )  # so that each row is copied a few times, however many visits
+            # So that each row is copied a few times, however many visits a patient has.
+            self.limit = 2 * max(self.rows, self.patients)
 
     def _cut(self) -> None:
         """Leave out the rows that are no longer of the sample."""

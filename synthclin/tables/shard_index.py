@@ -30,8 +30,9 @@ __all__ = [
     "write_index",
 ]
 
-INDEX = "shards.json"
-"""The name of the list. Its own SHA-256 stands for the whole table."""
+INDEX = "_shards.json"
+"""The name of the list, which begins as readers of such folders expect of a file that is no part of the table. Its own
+SHA-256 stands for the whole table."""
 
 SHARDS = "part-*.parquet"
 """The names of the files."""

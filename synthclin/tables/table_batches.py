@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from synthclin.io.files import path_of, refuse_absent, refuse_special
+from synthclin.io.files import path_of
 from synthclin.tables.csv_batches import csv_batches
 from synthclin.tables.csv_format import typed_cells
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.packed_csv import PACKED
 from synthclin.tables.parquet_batches import parquet_batches
-from synthclin.tables.table_files import read_file, refuse_notation, suffix_of
+from synthclin.tables.table_files import read_file, readable_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,17 +43,10 @@ def file_batches(
         DataError: the file is missing, damaged, empty or of another format.
     """
     path, notation = path_of(path), FileNotation() if notation is None else notation
-    if path.is_dir():
-        refuse_notation(notation, ".parquet", str(path))
-        return parquet_batches(path)
-    refuse_absent(path)
-    refuse_special(path)
-    suffix = suffix_of(path)
+    suffix = readable_suffix(path, notation)
     if suffix in _CSV:
-        refuse_notation(notation, suffix, str(path))
         return csv_batches(path, suffix, schema, notation)
     if suffix == ".parquet":
-        refuse_notation(notation, suffix, str(path))
         return parquet_batches(path)
     return iter([(read_file(path, schema, notation), 1.0)])
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "notations",
     "read_file",
-    "refuse_notation",
+    "readable_suffix",
     "refuse_table",
     "refuse_taken_table",
     "spreadsheet_warnings",
@@ -87,20 +87,31 @@ def read_file(path: str | Path, schema: Schema | None = None, notation: FileNota
         DataError: the file is missing, damaged, empty or of another format.
     """
     path, notation = path_of(path), FileNotation() if notation is None else notation
+    suffix = readable_suffix(path, notation)
     if path.is_dir():
-        refuse_notation(notation, ".parquet", str(path))
         return from_parquet_folder(path)
-    suffix = suffix_of(path)
-    refuse_absent(path)
-    refuse_special(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
-    refuse_notation(notation, suffix, str(path))
     return READERS[suffix](content, str(path), schema, **({"notation": notation} if suffix in _NOTATED else {}))
+
+
+def readable_suffix(path: Path, notation: FileNotation) -> str:
+    """Return the suffix of a file that is there and has such a notation; ``.parquet`` for a folder.
+
+    Raises:
+        ConfigError: the notation is not for such a file.
+        DataError: the file is missing or of another format.
+    """
+    suffix = ".parquet" if path.is_dir() else suffix_of(path)
+    if not path.is_dir():
+        refuse_absent(path)
+        refuse_special(path)
+    _refuse_notation(notation, suffix, str(path))
+    return suffix
 
 
 def suited(notation: FileNotation, path: Path) -> FileNotation:
@@ -262,7 +273,7 @@ def refuse_table(path: str | Path, kind: str) -> None:
         raise ConfigError(str(path), f"this is a table, not a {kind}", remedy)
 
 
-def refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:
+def _refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:
     """Refuse a notation that files of this kind do not have."""
     for key in notation.declared:
         if key not in _NOTATED.get(suffix, ()):

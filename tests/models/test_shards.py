@@ -45,13 +45,14 @@ def test_files_do_not_depend_on_workers(model, tmp_path):
         for workers in (1, 3)
     ]
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
-    assert sorted(contents(tmp_path / "1")) == [*(f"part-0000{i}.parquet" for i in range(4)), INDEX]
+    assert sorted(contents(tmp_path / "1")) == [INDEX, *(f"part-0000{i}.parquet" for i in range(4))]
     assert found[0].rows == found[1].rows == found[0].facts.rows == 1000
     table = sc.read_table(tmp_path / "1", model.schema)
     assert len(table) == 1000
     assert table["patient"].is_unique
     assert table["patient"].iloc[0] == f"P{model.first_id:05d}"
     assert read_shards(tmp_path / "1").rows == 1000
+    assert len(pd.read_parquet(tmp_path / "1")) == 1000  # other programs read the folder too
     # Shards are no copies of each other.
     cells = table.drop(columns="patient")
     assert not cells.iloc[:300].reset_index(drop=True).equals(cells.iloc[300:600].reset_index(drop=True))

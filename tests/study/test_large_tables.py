@@ -82,7 +82,7 @@ def finished(ward):
 def test_the_folder_has_shards_and_says_so(finished):
     folder = finished.folder
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"synthetic/shards.json", *(f"synthetic/part-0000{i}.parquet" for i in range(4))} < names
+    assert {"synthetic/_shards.json", *(f"synthetic/part-0000{i}.parquet" for i in range(4))} < names
     assert not any(name.startswith("synthetic.") for name in names)
     assert finished.manifest.rows == {"train": 320, "holdout": 80, "synthetic": 1000, "source": 3000}
     table = sc.read_table(folder / "synthetic", load({**STUDY}).table_schema)
@@ -99,7 +99,7 @@ def test_the_folder_has_shards_and_says_so(finished):
     for page in ("report.md", "report-shareable.md"):
         assert re.search(r"Scores are of the first 320 of 1.000 synthetic rows", (folder / page).read_text())
     page = (folder / "report.html").read_text()
-    assert re.search(r"synthetic/shards.json, 1.000 rows", page)
+    assert re.search(r"synthetic/_shards.json, 1.000 rows", page)
     assert re.search(r"320 of 1.000 rows, 4 columns judged", page)
 
 
@@ -137,7 +137,7 @@ def test_the_metadata_name_the_shards(finished, monkeypatch):
     card = finished.folder / "croissant.json"
     document = json.loads(card.read_text())
     listed, shards_of = document["distribution"]
-    assert listed["contentUrl"] == "synthetic/shards.json"
+    assert listed["contentUrl"] == "synthetic/_shards.json"
     assert shards_of["includes"] == "synthetic/part-*.parquet"
     found = mlcroissant.Dataset(jsonld="croissant.json")
     assert not found.metadata.ctx.issues.errors
@@ -193,7 +193,7 @@ def test_a_killed_run_keeps_its_shards(finished, ward):
         )
         done = sc.run(study, resume=True)
     assert sampled == [2, 3]
-    for name in ("report.json", "synthetic/shards.json", *(f"synthetic/part-0000{i}.parquet" for i in range(4))):
+    for name in ("report.json", "synthetic/_shards.json", *(f"synthetic/part-0000{i}.parquet" for i in range(4))):
         assert (done.folder / name).read_bytes() == (finished.folder / name).read_bytes()
     assert not (ward / ".cut.shards").exists()
 
@@ -282,5 +282,5 @@ def test_evaluate_scores_as_many_rows_of_shards_as_there_are_training_rows(finis
     assert main(["evaluate", str(finished.folder / "synthetic"), *words, "--quiet"]) in {0, 3}
     report = Report.read(ward / "judged.json")
     assert report.provenance["rows"]["synthetic"] == 200
-    assert (report.table.name, report.table.rows) == ("synthetic/shards.json", 1000)
+    assert (report.table.name, report.table.rows) == ("synthetic/_shards.json", 1000)
     assert any(re.search("first 200 of 1.000 synthetic rows", note) for note in report.notes)
